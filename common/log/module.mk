@@ -1,0 +1,1 @@
+$(call library,common/log,log.c,common/base,)

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: deps.sh build|test|bench.
+# Quick and silent when nothing is. Works as root or through sudo.
+set -eu
+build='gcc make libc6-dev libevent-dev libyaml-dev libnng-dev
+    libhttp-parser-dev libjansson-dev libxxhash-dev liblz4-dev libzstd-dev
+    libsystemd-dev'
+test="$build libcunit1-dev curl redis-tools python3 prometheus bsdextrautils"
+bench="$test redis-server nginx-light wrk"
+case $1 in
+build) wanted=$build ;;
+test) wanted=$test ;;
+bench) wanted=$bench ;;
+*)
+	echo "deps.sh: '$1' is none of build, test, bench" >&2
+	exit 64
+	;;
+esac
+
+command -v dpkg-query >/dev/null || {
+	echo "This is no Debian; install by hand:" $wanted >&2
+	exit 69
+}
+missing=
+for package in $wanted; do
+	state=$(dpkg-query -W -f='${db:Status-Status}' "$package" \
+	    2>/dev/null || true)
+	[ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	as_root=sudo
+	command -v sudo >/dev/null || {
+		echo "These packages are missing, and installing them needs" \
+		    "root or sudo:$missing" >&2
+		exit 77
+	}
+fi
+echo "Installing:$missing"
+# A policy that forbids starting keeps services that come with a package
+# (prometheus sits on our port) from running on this machine.
+policy=/usr/sbin/policy-rc.d
+made_policy=
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+	$as_root chmod +x $policy
+	made_policy=1
+fi
+trap '[ -z "$made_policy" ] || $as_root rm -f $policy' EXIT
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,1 @@
+$(call library,tests/support,suite.c scratch.c,common/os,-lcunit)
