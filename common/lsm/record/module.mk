@@ -1,1 +1,1 @@
-# Nothing is built here yet.
+$(call library,common/lsm/record,merge.c range_set.c,common/base common/codec,)
