@@ -5,7 +5,8 @@
 #   $(call unit_tests,FOLDER,NAMES OF tests/unit/FOLDER/NAME.c,MORE FOLDERS)
 #
 # A program is linked with the transitive closure of the folders it uses, in
-# layer order, so that nobody lists a library twice.
+# layer order, so that nobody lists a library twice. Shared libraries that no
+# linked object uses are left out.
 
 OBJECTS :=
 PROGRAMS :=
@@ -32,9 +33,9 @@ OBJECTS += $(2)
 $(1): $(2) $$$$(call archives,$(3))
 	@mkdir -p $$(@D)
 	$$(SAY) LINK $$@
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(2) -Wl,--start-group \
-	    $$(call archives,$(3)) -Wl,--end-group $$(call syslibs,$(3)) \
-	    -lpthread
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(2) -Wl,--as-needed \
+	    -Wl,--start-group $$(call archives,$(3)) -Wl,--end-group \
+	    $$(call syslibs,$(3)) -lpthread
 endef
 define program_rule
 PROGRAMS += $(BUILD)/bin/$(1)

@@ -1,1 +1,3 @@
-# Nothing is built here yet.
+$(call library,common/worker,control_message.c settings.c,\
+    common/base common/codec,)
+$(call unit_tests,common/worker,test_control_message test_settings)
