@@ -1,0 +1,40 @@
+/*
+ * limits - how large what clients write may be.
+ *
+ * These are limits of the format: every decoder refuses what is beyond them,
+ * and applying a batch decides by some of them, so that each replica and each
+ * recovery decides alike. Changing one is a change of the batch's version.
+ * Configuration may lower what a front door accepts, never raise it.
+ */
+#ifndef COMMON_COMMAND_LIMITS_H
+#define COMMON_COMMAND_LIMITS_H
+
+#include <stdint.h>
+
+#define KEY_BYTES_MAX 65535u
+#define VALUE_BYTES_MAX (16u << 20)
+
+/* One encoded batch, its header included, and the reply to it. */
+#define BATCH_BYTES_MAX (64u << 20)
+#define REPLY_BYTES_MAX (64u << 20)
+
+#define BATCH_COMMANDS_MAX (1u << 20)
+
+/* Range deletions in a batch: fewer than one memtable takes. */
+#define BATCH_RANGES_MAX 64u
+
+/*
+ * Value bytes that the commands of a batch may write without carrying them:
+ * EXPIRE and PERSIST write the value again, INCREMENT a new one.
+ */
+#define BATCH_EXPANSION_BYTES_MAX (64u << 20)
+
+/* Batches that a writer may have sent without having their replies. */
+#define BATCHES_IN_FLIGHT_MAX 8u
+
+/* Times are milliseconds since 1970; later deadlines become this one. */
+#define TIME_MS_MAX ((uint64_t)INT64_MAX)
+
+#define WRITER_ID_BYTES 16u
+
+#endif
