@@ -1,1 +1,2 @@
-# Nothing is built here yet.
+$(call library,common/journal,journal_format.c,\
+    common/base common/codec common/os,)
