@@ -1,1 +1,2 @@
-# Nothing is built here yet.
+$(call library,common/loop,loop.c timer_heap.c,common/base common/os,-levent_core)
+$(call unit_tests,common/loop,test_loop test_timer_heap)
