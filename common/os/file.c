@@ -182,6 +182,20 @@ file_unmap(void *mapping, size_t size_bytes)
 		CHECK(munmap(mapping, size_bytes) == 0);
 }
 
+void
+file_populate(void *mapping, size_t size_bytes)
+{
+	const volatile uint8_t *bytes = mapping;
+
+#ifdef MADV_POPULATE_WRITE
+	if (madvise(mapping, size_bytes, MADV_POPULATE_WRITE) == 0)
+		return;
+#endif
+	/* A kernel before 5.14: a read of each page does as well in tmpfs. */
+	for (size_t i = 0; i < size_bytes; i += 4096)
+		(void)bytes[i];
+}
+
 enum status
 file_read_whole(struct file_system *fs, const char *path, size_t size_max,
     struct buffer *out, struct error *err)

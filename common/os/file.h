@@ -74,6 +74,12 @@ enum status file_map(struct file *file, size_t size_bytes, bool writable,
     void **out, struct error *err) MUST_CHECK;
 void file_unmap(void *mapping, size_t size_bytes);
 
+/*
+ * Makes the pages of a writable mapping present, so that touching them later
+ * does not wait for the kernel. Their space must be reserved.
+ */
+void file_populate(void *mapping, size_t size_bytes);
+
 /* Appends the whole content to `out`; STATUS_INVALID above `size_max`. */
 enum status file_read_whole(struct file_system *fs, const char *path,
     size_t size_max, struct buffer *out, struct error *err) MUST_CHECK;

@@ -18,9 +18,10 @@
  * later ones happen to be has no influence on any answer. The writer's own
  * process asks with UINT64_MAX on the writing thread, between two batches.
  *
- * Iteration takes the newest order first and the newest key after it: keys
- * that the order does not cover yet are then exactly those on the way from
- * that newest key back to the newest one covered.
+ * Iteration takes the newest key first and the newest order after it: keys
+ * that the order does not cover are then on the way from that newest key back
+ * to the newest one covered, and never more than the writer lets gather. (In
+ * the other turn a reader that is held up in between finds any number.)
  *
  * Bytes in the mapping are not trusted. Every offset is checked against the
  * bounds of the file and every chain must lead to smaller offsets, so damage
