@@ -1,2 +1,2 @@
-$(call library,common/codec,checksum.c integer.c,common/base,)
-$(call unit_tests,common/codec,test_integer)
+$(call library,common/codec,checksum.c decimal.c integer.c,common/base,)
+$(call unit_tests,common/codec,test_decimal test_integer)

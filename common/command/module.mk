@@ -1,1 +1,2 @@
-# Nothing is built here yet.
+$(call library,common/command,batch.c command.c reply.c,common/base common/codec,)
+$(call unit_tests,common/command,test_batch test_reply)

@@ -1,3 +1,3 @@
 $(call library,tests/support,suite.c scratch.c fault_file_system.c \
-    fault_disk.c,common/os,-lcunit)
+    fault_disk.c random_command.c,common/command common/os,-lcunit)
 $(call unit_tests,tests/support,test_fault_file_system)
