@@ -147,14 +147,14 @@ range_set_seal(struct range_set *set)
 	set->is_unsealed = false;
 }
 
-uint64_t
-range_set_cover(const struct range_set *set, struct slice key)
+/* How many pieces start at or before the key. */
+static size_t
+pieces_until(const struct range_set *set, struct slice key)
 {
 	size_t low = 0;
 	size_t high = set->piece_count;
 
 	CHECK(!set->is_unsealed);
-	/* The last piece that starts at or before the key. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -163,7 +163,30 @@ range_set_cover(const struct range_set *set, struct slice key)
 		else
 			high = middle;
 	}
-	return low == 0 ? 0 : set->pieces[low - 1].sequence;
+	return low;
+}
+
+uint64_t
+range_set_cover(const struct range_set *set, struct slice key)
+{
+	size_t count = pieces_until(set, key);
+
+	return count == 0 ? 0 : set->pieces[count - 1].sequence;
+}
+
+void
+range_set_find(
+    const struct range_set *set, struct slice key, struct range_tombstone *out)
+{
+	size_t count = pieces_until(set, key);
+
+	*out = (struct range_tombstone){0};
+	if (count > 0) {
+		out->start = set->pieces[count - 1].start;
+		out->sequence = set->pieces[count - 1].sequence;
+	}
+	if (count < set->piece_count)
+		out->end = set->pieces[count].start;
 }
 
 bool

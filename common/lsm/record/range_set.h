@@ -47,6 +47,14 @@ void range_set_seal(struct range_set *set);
 /* The greatest sequence of a tombstone that holds `key`; 0 if none does. */
 uint64_t range_set_cover(const struct range_set *set, struct slice key);
 
+/*
+ * The piece in which `key` lies: over all keys in [start, end) the answer of
+ * range_set_cover() is the same, out->sequence (0: nothing covers them). An
+ * empty end is no bound. *out is borrowed until the set changes.
+ */
+void range_set_find(
+    const struct range_set *set, struct slice key, struct range_tombstone *out);
+
 static inline bool
 range_set_is_empty(const struct range_set *set)
 {

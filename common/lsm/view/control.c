@@ -26,6 +26,7 @@ static enum status map_block(
 static enum status
 adopt(struct file_system *fs, const char *path, unsigned shard,
     const uint8_t *store_id, struct control *control, struct error *err);
+static void retire(struct file_system *fs, const char *path);
 static enum status put_fresh(struct file_system *fs, const char *path,
     unsigned shard, const uint8_t *store_id, struct error *err);
 
@@ -40,6 +41,7 @@ control_create(struct file_system *fs, const char *path, unsigned shard,
 	status = adopt(fs, path, shard, store_id, control, err);
 	if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT ||
 	    status == STATUS_VERSION) {
+		retire(fs, path);
 		if (put_fresh(fs, path, shard, store_id, err) != STATUS_OK)
 			goto fail;
 		status = adopt(fs, path, shard, store_id, control, err);
@@ -269,6 +271,33 @@ fail:
 	file_close(control->file);
 	memset(control, 0, sizeof(*control));
 	return err->code;
+}
+
+/*
+ * Takes the view from those who have the block mapped that is going to be
+ * replaced, so that they look at the path again. What cannot be opened or
+ * has another size, nobody has mapped.
+ */
+static void
+retire(struct file_system *fs, const char *path)
+{
+	struct control old = {0};
+	struct error ignored;
+	uint64_t size;
+	void *mapping;
+
+	if (file_open_writable(fs, path, &old.file, &ignored) != STATUS_OK)
+		return;
+	if (file_size(old.file, &size, &ignored) == STATUS_OK &&
+	    size == CONTROL_BYTES &&
+	    file_map(old.file, CONTROL_BYTES, true, &mapping, &ignored) ==
+		STATUS_OK) {
+		old.block = mapping;
+		atomic_store_explicit(
+		    &old.block->view_number, 0, memory_order_release);
+		file_unmap(mapping, CONTROL_BYTES);
+	}
+	file_close(old.file);
 }
 
 /*

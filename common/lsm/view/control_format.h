@@ -9,7 +9,9 @@
  *
  * The second line holds the words that change, each one atomic and in the
  * machine's own byte order: the block never leaves the machine. They share
- * a line because a reader always wants the first two of them together.
+ * a line because a reader always wants the first two of them together. The
+ * view number keeps its place in all versions: who puts another block under
+ * the name stores 0 there, which sends the readers of this one to look.
  */
 #ifndef COMMON_LSM_VIEW_CONTROL_FORMAT_H
 #define COMMON_LSM_VIEW_CONTROL_FORMAT_H

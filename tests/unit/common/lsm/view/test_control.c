@@ -208,6 +208,7 @@ block_of_another_store_is_replaced_and_its_readers_can_tell(void)
 	    &err);
 	CU_ASSERT_EQUAL(control_view_number(control), 0);
 	CU_ASSERT_FALSE(control_is_at(reader, path));
+	CU_ASSERT_EQUAL(control_view_number(reader), 0);
 	control_close(control);
 	CU_ASSERT_EQUAL(unlink(path), 0);
 	CU_ASSERT_FALSE(control_is_at(reader, path));

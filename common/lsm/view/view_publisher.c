@@ -1,0 +1,168 @@
+#include "common/lsm/view/view_publisher.h"
+
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/lsm/view/control.h"
+#include "common/lsm/view/view_description.h"
+#include "common/lsm/view/view_path.h"
+#include "common/os/file.h"
+
+struct view_publisher {
+	struct file_system *fs; /* borrowed */
+	char *runtime;
+	unsigned shard;
+	struct control *control;
+	uint64_t memtable_number_max; /* at the opening */
+	bool has_published; /* in this incarnation */
+};
+
+static enum status
+on_name_found(void *context, const char *name, struct error *err);
+static enum status
+on_name_swept(void *context, const char *name, struct error *err);
+static enum status write_view(struct view_publisher *publisher,
+    const struct view_description *description, struct error *err);
+
+enum status
+view_publisher_open(struct file_system *fs, const char *runtime, unsigned shard,
+    const uint8_t *store_id, struct view_publisher **out, struct error *err)
+{
+	struct view_publisher *publisher = mem_new(sizeof(*publisher));
+	char path[PATH_BYTES_MAX];
+
+	*out = NULL;
+	publisher->fs = fs;
+	publisher->runtime = mem_dup_string(runtime);
+	publisher->shard = shard;
+	view_path_control(path, runtime);
+	if (control_create(fs, path, shard, store_id, &publisher->control,
+		err) != STATUS_OK ||
+	    directory_list(runtime, on_name_found, publisher, err) != STATUS_OK)
+		goto fail;
+	*out = publisher;
+	return STATUS_OK;
+fail:
+	view_publisher_close(publisher);
+	return err->code;
+}
+
+void
+view_publisher_close(struct view_publisher *publisher)
+{
+	if (publisher == NULL)
+		return;
+	control_close(publisher->control);
+	mem_free(publisher->runtime);
+	mem_free(publisher);
+}
+
+struct control *
+view_publisher_control(struct view_publisher *publisher)
+{
+	return publisher->control;
+}
+
+uint64_t
+view_publisher_memtable_number_max(const struct view_publisher *publisher)
+{
+	return publisher->memtable_number_max;
+}
+
+enum status
+view_publisher_publish(struct view_publisher *publisher,
+    struct view_description *description, struct error *err)
+{
+	uint64_t before = control_view_number(publisher->control);
+	char path[PATH_BYTES_MAX];
+	struct error ignored;
+
+	description->number = before + 1;
+	description->shard = publisher->shard;
+	description->incarnation = control_incarnation(publisher->control);
+	memcpy(description->store_id, control_store_id(publisher->control),
+	    VIEW_STORE_ID_BYTES);
+	if (write_view(publisher, description, err) != STATUS_OK)
+		return error_wrap(err, "publish view");
+	control_publish_view(publisher->control, description->number);
+	publisher->has_published = true;
+	/*
+	 * A reader that is about to open the old file finds out and loads the
+	 * control block again. One that cannot be removed costs a page until
+	 * the next incarnation sweeps.
+	 */
+	view_path_view(path, publisher->runtime, before);
+	(void)!path_remove(publisher->fs, path, &ignored);
+	return STATUS_OK;
+}
+
+void
+view_publisher_publish_sequence(struct view_publisher *publisher,
+    uint64_t sequence, uint64_t store_clock_ms)
+{
+	/* The view of another incarnation need not hold our sequences. */
+	CHECK(publisher->has_published);
+	control_publish_sequence(publisher->control, sequence, store_clock_ms);
+}
+
+enum status
+view_publisher_sweep(struct view_publisher *publisher, struct error *err)
+{
+	CHECK(publisher->has_published);
+	return directory_list(
+	    publisher->runtime, on_name_swept, publisher, err);
+}
+
+static enum status
+on_name_found(void *context, const char *name, struct error *err)
+{
+	struct view_publisher *publisher = context;
+	uint64_t number;
+
+	if (view_path_parse_memtable(name, &number) &&
+	    number > publisher->memtable_number_max)
+		publisher->memtable_number_max = number;
+	return STATUS_OK;
+}
+
+static enum status
+on_name_swept(void *context, const char *name, struct error *err)
+{
+	struct view_publisher *publisher = context;
+	char path[PATH_BYTES_MAX];
+	uint64_t number;
+
+	if (view_path_parse_view(name, &number)) {
+		if (number == control_view_number(publisher->control))
+			return STATUS_OK;
+	} else if (!view_path_parse_memtable(name, &number) ||
+	    number > publisher->memtable_number_max) {
+		return STATUS_OK;
+	}
+	path_join(path, publisher->runtime, name);
+	return path_remove(publisher->fs, path, err);
+}
+
+/*
+ * Nobody opens the file before its number is stored, so it needs no passing
+ * name, and one that a crash left half written is simply written again.
+ */
+static enum status
+write_view(struct view_publisher *publisher,
+    const struct view_description *description, struct error *err)
+{
+	struct buffer bytes = {0};
+	struct file *file = NULL;
+	char path[PATH_BYTES_MAX];
+	enum status status;
+
+	view_path_view(path, publisher->runtime, description->number);
+	view_description_encode(description, &bytes);
+	status = file_create(publisher->fs, path, &file, err);
+	if (status == STATUS_OK)
+		status = file_write_at(file, 0, buffer_slice(&bytes), err);
+	file_close(file);
+	buffer_deinit(&bytes);
+	return status;
+}

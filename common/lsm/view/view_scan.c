@@ -1,0 +1,267 @@
+#include "common/lsm/view/view_scan.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/lsm/record/iterator.h"
+#include "common/lsm/record/range_set.h"
+#include "common/lsm/view/view.h"
+#include "common/os/bus_guard.h"
+
+#define BYTES_KEEP_MAX (1u << 20)
+#define ENTRIES_CAPACITY_MIN 16
+
+struct view_scan {
+	struct view *view; /* retained */
+	uint64_t sequence_max;
+	uint64_t now_ms;
+	struct buffer end;
+	/* Made by the first call, under the guard. */
+	struct range_set ranges;
+	struct iterator *it;
+	/*
+	 * The least key that may not have been inspected: the start; then the
+	 * key where `it` stands, with a zero byte behind if that one was.
+	 */
+	struct buffer resume;
+	bool is_inspected; /* the entry where `it` stands was inspected */
+	bool is_end;
+	bool is_failed;
+	/* The page. */
+	struct entry *entries;
+	size_t entry_count;
+	size_t entry_capacity;
+	struct buffer bytes;
+};
+
+/* One guarded call; a count has no place to show entries in. */
+struct scan_call {
+	struct view_scan *scan;
+	struct view_scan_limits limits;
+	bool is_count;
+	uint64_t counted;
+};
+
+static enum status scan_run(struct scan_call *call, struct error *err);
+static enum status scan_guarded(void *context, struct error *err);
+static enum status scan_start(struct view_scan *scan, struct error *err);
+static bool is_live(const struct view_scan *scan, const struct entry *entry);
+static void show(struct scan_call *call, const struct entry *entry);
+static void fix_page(struct view_scan *scan);
+
+struct view_scan *
+view_scan_create(struct view *view, const struct view_scan_options *options)
+{
+	struct view_scan *scan = mem_new(sizeof(*scan));
+
+	scan->view = view_retain(view);
+	scan->sequence_max = options->sequence_max;
+	scan->now_ms = options->now_ms;
+	buffer_append_slice(&scan->resume, options->start);
+	buffer_append_slice(&scan->end, options->end);
+	return scan;
+}
+
+void
+view_scan_close(struct view_scan *scan)
+{
+	if (scan == NULL)
+		return;
+	iterator_close(scan->it);
+	range_set_deinit(&scan->ranges);
+	buffer_deinit(&scan->resume);
+	buffer_deinit(&scan->end);
+	buffer_deinit(&scan->bytes);
+	mem_free(scan->entries);
+	view_close(scan->view);
+	mem_free(scan);
+}
+
+enum status
+view_scan_read(struct view_scan *scan, const struct view_scan_limits *limits,
+    struct view_scan_page *out, struct error *err)
+{
+	struct scan_call call = {.scan = scan, .limits = *limits};
+
+	CHECK(limits->entries_max > 0);
+	CHECK(limits->steps_max > 0);
+	scan->entry_count = 0;
+	buffer_clear(&scan->bytes, BYTES_KEEP_MAX);
+	if (scan_run(&call, err) != STATUS_OK)
+		return err->code;
+	fix_page(scan);
+	*out = (struct view_scan_page){
+	    scan->entries, scan->entry_count, scan->is_end};
+	return STATUS_OK;
+}
+
+enum status
+view_scan_count(struct view_scan *scan, size_t steps_max, uint64_t *count,
+    bool *is_end, struct error *err)
+{
+	struct scan_call call = {.scan = scan,
+	    .limits = {.entries_max = SIZE_MAX,
+		.bytes_max = SIZE_MAX,
+		.steps_max = steps_max},
+	    .is_count = true};
+
+	CHECK(steps_max > 0);
+	if (scan_run(&call, err) != STATUS_OK)
+		return err->code;
+	*count += call.counted;
+	*is_end = scan->is_end;
+	return STATUS_OK;
+}
+
+struct slice
+view_scan_resume_key(const struct view_scan *scan)
+{
+	return buffer_slice(&scan->resume);
+}
+
+void
+view_scan_prefix_end(struct slice prefix, struct buffer *out)
+{
+	while (prefix.size > 0 && prefix.data[prefix.size - 1] == 0xff)
+		prefix.size--;
+	if (prefix.size == 0)
+		return;
+	buffer_append(out, prefix.data, prefix.size - 1);
+	buffer_append_byte(out, (uint8_t)(prefix.data[prefix.size - 1] + 1));
+}
+
+static enum status
+scan_run(struct scan_call *call, struct error *err)
+{
+	struct view_scan *scan = call->scan;
+
+	CHECK(!scan->is_failed);
+	if (scan->is_end)
+		return STATUS_OK;
+	if (bus_guard_run(scan_guarded, call, err) != STATUS_OK) {
+		scan->is_failed = true;
+		return err->code;
+	}
+	return STATUS_OK;
+}
+
+/* The next entry to be inspected, if the scan has not come to its end. */
+static enum status
+scan_advance(struct view_scan *scan, struct error *err)
+{
+	if (scan->it == NULL) {
+		if (scan_start(scan, err) != STATUS_OK)
+			return err->code;
+	} else if (scan->is_inspected) {
+		scan->is_inspected = false;
+		if (iterator_next(scan->it, err) != STATUS_OK)
+			return err->code;
+	}
+	if (!scan->it->valid ||
+	    (buffer_size(&scan->end) > 0 &&
+		slice_compare(scan->it->entry.key, buffer_slice(&scan->end)) >=
+		    0))
+		scan->is_end = true;
+	return STATUS_OK;
+}
+
+static enum status
+scan_guarded(void *context, struct error *err)
+{
+	struct scan_call *call = context;
+	struct view_scan *scan = call->scan;
+	const struct view_scan_limits *limits = &call->limits;
+
+	for (size_t step = 0; step < limits->steps_max; step++) {
+		const struct entry *entry;
+
+		if (scan_advance(scan, err) != STATUS_OK)
+			return err->code;
+		if (scan->is_end)
+			break;
+		entry = &scan->it->entry;
+		if (is_live(scan, entry)) {
+			size_t size = entry->key.size +
+			    (limits->keys_only ? 0 : entry->value.size);
+
+			/* What does not fit comes with the next call. */
+			if (call->counted > 0 && !call->is_count &&
+			    buffer_size(&scan->bytes) + size >
+				limits->bytes_max)
+				break;
+			call->counted++;
+			if (!call->is_count)
+				show(call, entry);
+		}
+		scan->is_inspected = true;
+		if (call->counted == limits->entries_max)
+			break;
+	}
+	if (!scan->is_end) {
+		buffer_clear(&scan->resume, BYTES_KEEP_MAX);
+		buffer_append_slice(&scan->resume, scan->it->entry.key);
+		if (scan->is_inspected)
+			buffer_append_byte(&scan->resume, 0);
+	}
+	return STATUS_OK;
+}
+
+static enum status
+scan_start(struct view_scan *scan, struct error *err)
+{
+	if (view_ranges(scan->view, scan->sequence_max, &scan->ranges, err) !=
+	    STATUS_OK)
+		return err->code;
+	scan->it = view_iterator_create(scan->view, scan->sequence_max,
+	    range_set_is_empty(&scan->ranges) ? NULL : &scan->ranges);
+	return iterator_seek(scan->it, buffer_slice(&scan->resume), err);
+}
+
+static bool
+is_live(const struct view_scan *scan, const struct entry *entry)
+{
+	return entry->kind == ENTRY_PUT &&
+	    !entry_is_expired(entry, scan->now_ms) &&
+	    (range_set_is_empty(&scan->ranges) ||
+		entry->sequence > range_set_cover(&scan->ranges, entry->key));
+}
+
+/*
+ * Copies an entry into the page. Its bytes may move until the page is full,
+ * so only their sizes are kept, and fix_page() finds them again.
+ */
+static void
+show(struct scan_call *call, const struct entry *entry)
+{
+	struct view_scan *scan = call->scan;
+	struct entry *shown;
+
+	if (scan->entry_count == scan->entry_capacity) {
+		scan->entry_capacity = scan->entry_capacity == 0
+		    ? ENTRIES_CAPACITY_MIN
+		    : 2 * scan->entry_capacity;
+		scan->entries = mem_resize(scan->entries,
+		    scan->entry_capacity * sizeof(*scan->entries));
+	}
+	shown = &scan->entries[scan->entry_count++];
+	*shown = *entry;
+	buffer_append_slice(&scan->bytes, entry->key);
+	if (call->limits.keys_only)
+		shown->value = SLICE_EMPTY;
+	else
+		buffer_append_slice(&scan->bytes, entry->value);
+}
+
+static void
+fix_page(struct view_scan *scan)
+{
+	const uint8_t *place = scan->bytes.data + scan->bytes.start;
+
+	for (size_t i = 0; i < scan->entry_count; i++) {
+		struct entry *entry = &scan->entries[i];
+
+		entry->key.data = place;
+		place += entry->key.size;
+		entry->value.data = place;
+		place += entry->value.size;
+	}
+}
