@@ -29,6 +29,9 @@ open_as(struct file_system *fs, const char *path, int flags, struct file **out,
 	if (fd < 0 && errno == ENOENT)
 		return error_set(
 		    err, STATUS_NOT_FOUND, "open %s: no such file", path);
+	if (fd < 0 && errno == EEXIST)
+		return error_set(
+		    err, STATUS_CONFLICT, "create %s: it exists", path);
 	if (fd < 0)
 		return error_set_errno(err, errno, "open %s", path);
 	file = mem_new(sizeof(*file));
@@ -58,6 +61,13 @@ file_create(struct file_system *fs, const char *path, struct file **out,
     struct error *err)
 {
 	return open_as(fs, path, O_RDWR | O_CREAT | O_TRUNC, out, err);
+}
+
+enum status
+file_create_new(struct file_system *fs, const char *path, struct file **out,
+    struct error *err)
+{
+	return open_as(fs, path, O_RDWR | O_CREAT | O_EXCL, out, err);
 }
 
 void

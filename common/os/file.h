@@ -36,6 +36,10 @@ enum status file_open_writable(struct file_system *fs, const char *path,
 enum status file_create(struct file_system *fs, const char *path,
     struct file **out, struct error *err) MUST_CHECK;
 
+/* As file_create(), but STATUS_CONFLICT where the name is taken. */
+enum status file_create_new(struct file_system *fs, const char *path,
+    struct file **out, struct error *err) MUST_CHECK;
+
 /* Closes without syncing and frees. NULL is allowed. */
 void file_close(struct file *file);
 

@@ -46,6 +46,12 @@ struct table_summary {
 bool
 table_summary_may_hold(const struct table_summary *summary, struct slice key);
 
+/* Widen the bounds of the sequences, and of the deadlines (and count one). */
+void
+table_summary_note_sequence(struct table_summary *summary, uint64_t sequence);
+void table_summary_note_deadline(
+    struct table_summary *summary, uint64_t deadline_ms);
+
 /* Copies all of `from` into `into`, which is overwritten. */
 void table_summary_copy(
     struct table_summary *into, const struct table_summary *from);

@@ -1,0 +1,52 @@
+/*
+ * seek_index - from a key to the block where an ordered walk begins.
+ *
+ * Between two neighbouring blocks stands a separator: greater than all keys
+ * of the one, not greater than any of the other, and as short as can be. What
+ * all separators have in common is stored once, and the next eight bytes of
+ * each stand as a number beside it, so that a search hardly reads any keys.
+ */
+#ifndef COMMON_LSM_TABLE_SEEK_INDEX_H
+#define COMMON_LSM_TABLE_SEEK_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/attributes.h"
+#include "common/base/buffer.h"
+#include "common/base/slice.h"
+#include "common/base/status.h"
+
+struct table_section;
+
+/* A zeroed one has no separators. */
+struct seek_index_builder {
+	struct buffer keys; /* whole separators, one behind the other */
+	struct buffer sizes; /* of each, 32 bits */
+};
+
+/*
+ * Adds the separator between two blocks; false, and nothing is added, when
+ * the index would be too large.
+ */
+bool seek_index_add(struct seek_index_builder *builder, struct slice last_key,
+    struct slice first_key) MUST_CHECK;
+
+/* Writes both sections; returns the size of what all have in common. */
+uint32_t seek_index_finish(const struct seek_index_builder *builder,
+    struct buffer *separators, struct buffer *keys);
+
+void seek_index_builder_deinit(struct seek_index_builder *builder);
+
+struct seek_index {
+	struct table_section *separators; /* borrowed */
+	struct table_section *keys; /* borrowed */
+	uint32_t common_prefix_size; /* at most the size of the keys */
+};
+
+/* The number of separators <= `key`, which is the number of a block. */
+enum status seek_index_find(const struct seek_index *index, struct slice key,
+    uint64_t *block, struct error *err) MUST_CHECK;
+
+#endif

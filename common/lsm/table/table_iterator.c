@@ -1,0 +1,116 @@
+#include "common/lsm/table/table_reader.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/lsm/record/iterator.h"
+#include "common/lsm/table/table_block.h"
+#include "common/lsm/table/table_reader_private.h"
+
+struct table_iterator {
+	struct iterator base;
+	struct table_reader *reader; /* borrowed */
+	struct table_pin pin; /* of the block below */
+	uint64_t number; /* of the block it stands in */
+	struct block_view view;
+	uint32_t next; /* where the entry behind this one begins */
+};
+
+static enum status
+malformed(struct table_iterator *it, struct error *err)
+{
+	error_set(err, STATUS_CORRUPT, "block %llu: malformed",
+	    (unsigned long long)it->number);
+	return table_reader_wrap(it->reader, err);
+}
+
+/* Stands on the entry at `position`, or behind the last of the block. */
+static enum status
+stand_at(struct table_iterator *it, uint32_t position, struct error *err)
+{
+	if (!block_entry_read(it->view.data, it->view.entries_size, position,
+		&it->base.entry, &it->next))
+		return malformed(it, err);
+	it->base.valid = true;
+	return STATUS_OK;
+}
+
+static enum status
+load(struct table_iterator *it, uint64_t number, struct error *err)
+{
+	struct slice raw;
+
+	it->number = number;
+	if (table_reader_block(it->reader, number, &it->pin, &raw, err) !=
+	    STATUS_OK)
+		return table_reader_wrap(it->reader, err);
+	if (!block_view_open(raw, &it->view))
+		return malformed(it, err);
+	return STATUS_OK;
+}
+
+/* Goes to the first entry of the block behind, if there is one. */
+static enum status
+next_block(struct table_iterator *it, struct error *err)
+{
+	if (it->number + 1 >= it->reader->block_count)
+		return STATUS_OK;
+	if (load(it, it->number + 1, err) != STATUS_OK)
+		return err->code;
+	return stand_at(it, 0, err);
+}
+
+static enum status
+seek(struct iterator *base, struct slice key, struct error *err)
+{
+	struct table_iterator *it = (struct table_iterator *)base;
+	uint64_t number;
+	uint32_t index;
+	uint32_t position;
+
+	base->valid = false;
+	if (it->reader->block_count == 0)
+		return STATUS_OK;
+	if (seek_index_find(&it->reader->seek_index, key, &number, err) !=
+	    STATUS_OK)
+		return table_reader_wrap(it->reader, err);
+	if (load(it, number, err) != STATUS_OK)
+		return err->code;
+	if (!block_view_seek(&it->view, key, &index, &position))
+		return malformed(it, err);
+	/* The separator promises no more than that it is not in a later one. */
+	if (index == it->view.count)
+		return next_block(it, err);
+	return stand_at(it, position, err);
+}
+
+static enum status
+next(struct iterator *base, struct error *err)
+{
+	struct table_iterator *it = (struct table_iterator *)base;
+
+	CHECK(base->valid);
+	base->valid = false;
+	if (it->next < it->view.entries_size)
+		return stand_at(it, it->next, err);
+	return next_block(it, err);
+}
+
+static void
+close(struct iterator *base)
+{
+	struct table_iterator *it = (struct table_iterator *)base;
+
+	table_pin_release(&it->pin);
+	mem_free(it);
+}
+
+struct iterator *
+table_iterator_create(struct table_reader *reader)
+{
+	static const struct iterator_ops ops = {seek, next, close};
+	struct table_iterator *it = mem_new(sizeof(*it));
+
+	it->base.ops = &ops;
+	it->reader = reader;
+	return &it->base;
+}

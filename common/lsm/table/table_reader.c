@@ -1,0 +1,486 @@
+#include "common/lsm/table/table_reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/codec/checksum.h"
+#include "common/codec/integer.h"
+#include "common/lsm/record/range_set.h"
+#include "common/lsm/table/point_index.h"
+#include "common/lsm/table/table_block.h"
+#include "common/lsm/table/table_reader_private.h"
+#include "common/os/file.h"
+
+static enum status open_file(struct table_reader *reader, struct file *file,
+    uint64_t size_bytes, struct error *err);
+static enum status check_identity(const struct table_reader *reader,
+    uint64_t number, const uint8_t *store_id, struct error *err);
+static enum status
+open_tail(struct table_reader *reader, struct file *file, struct error *err);
+static enum status get_at(struct table_reader *reader, uint32_t locator,
+    struct slice key, struct table_pin *pin, struct entry *out,
+    enum lookup *found, struct error *err);
+
+enum status
+table_reader_open(const char *path, uint64_t number, const uint8_t *store_id,
+    uint64_t size_bytes, struct block_cache *cache, struct table_reader **out,
+    struct error *err)
+{
+	struct table_reader *reader;
+	struct file *file;
+
+	*out = NULL;
+	if (file_open(file_system_real(), path, &file, err) != STATUS_OK)
+		return err->code;
+	reader = mem_new(sizeof(*reader));
+	reader->path = mem_dup_string(path);
+	reader->compressor = compressor_create();
+	reader->cache = cache;
+	LIST_INIT(&reader->cached);
+	if (cache != NULL)
+		reader->id = block_cache_reader_id(cache);
+	if (open_file(reader, file, size_bytes, err) != STATUS_OK ||
+	    check_identity(reader, number, store_id, err) != STATUS_OK ||
+	    open_tail(reader, file, err) != STATUS_OK) {
+		table_reader_wrap(reader, err);
+		goto fail;
+	}
+	/* The mapping keeps the file, and saves its descriptor. */
+	file_close(file);
+	*out = reader;
+	return STATUS_OK;
+fail:
+	table_reader_close(reader);
+	file_close(file);
+	return err->code;
+}
+
+void
+table_reader_close(struct table_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	if (reader->cache != NULL)
+		block_cache_forget(reader->cache, &reader->cached);
+	for (unsigned i = 0; i < TABLE_SECTION_COUNT; i++)
+		table_section_deinit(&reader->sections[i]);
+	mem_free(reader->seen_blocks);
+	table_summary_deinit(&reader->summary);
+	buffer_deinit(&reader->tail);
+	compressor_close(reader->compressor);
+	file_unmap((void *)(uintptr_t)reader->map, reader->map_size);
+	mem_free(reader->path);
+	mem_free(reader);
+}
+
+enum status
+table_reader_get(struct table_reader *reader, struct slice key, uint64_t hash,
+    struct table_pin *pin, struct entry *out, enum lookup *found,
+    struct error *err)
+{
+	struct table_section *index = &reader->sections[TABLE_SECTION_INDEX];
+	uint64_t number = point_index_home(hash, reader->line_count);
+	uint8_t fingerprint = point_index_fingerprint(hash);
+	uint32_t mark = point_index_mark(hash);
+
+	*found = LOOKUP_ABSENT;
+	for (uint64_t i = 0; i < reader->line_count; i++) {
+		const uint8_t *line = index->data + number * TABLE_LINE_BYTES;
+		struct point_matches matches;
+		unsigned slot;
+
+		if (!table_section_touch(
+			index, number * TABLE_LINE_BYTES, TABLE_LINE_BYTES)) {
+			table_section_error(index, err);
+			return table_reader_wrap(reader, err);
+		}
+		matches = point_index_match(line, fingerprint);
+		while (point_index_next(&matches, &slot)) {
+			if (get_at(reader, point_index_locator(line, slot), key,
+				pin, out, found, err) != STATUS_OK)
+				return table_reader_wrap(reader, err);
+			if (*found == LOOKUP_FOUND)
+				return STATUS_OK;
+		}
+		if (!point_index_overflowed(line, mark))
+			return STATUS_OK;
+		number = number + 1 == reader->line_count ? 0 : number + 1;
+	}
+	return STATUS_OK;
+}
+
+void
+table_pin_release(struct table_pin *pin)
+{
+	table_block_release(pin->block);
+	pin->block = NULL;
+}
+
+bool
+table_reader_has_ranges(const struct table_reader *reader)
+{
+	return reader->summary.range_count > 0;
+}
+
+enum status
+table_reader_ranges(
+    struct table_reader *reader, struct range_set *into, struct error *err)
+{
+	if (table_reader_read_ranges(reader, into, err) != STATUS_OK)
+		return table_reader_wrap(reader, err);
+	return STATUS_OK;
+}
+
+const struct table_summary *
+table_reader_summary(const struct table_reader *reader)
+{
+	return &reader->summary;
+}
+
+enum status
+table_reader_read_ranges(
+    struct table_reader *reader, struct range_set *into, struct error *err)
+{
+	struct table_section *section = &reader->sections[TABLE_SECTION_RANGES];
+	struct slice bytes = slice_of(section->data, section->size);
+	bool ok = true;
+
+	if (!table_section_check(section, 0, section->size))
+		return table_section_error(section, err);
+	for (uint64_t i = 0; ok && i < reader->summary.range_count; i++) {
+		struct range_tombstone range;
+		uint32_t start_size = 0;
+		uint32_t end_size = 0;
+
+		ok = u64_take(&bytes, &range.sequence) &&
+		    u32_take(&bytes, &start_size) &&
+		    u32_take(&bytes, &end_size) &&
+		    bytes_take(&bytes, start_size, &range.start) &&
+		    bytes_take(&bytes, end_size, &range.end);
+		if (ok)
+			range_set_add(into, &range);
+	}
+	if (ok && bytes.size == 0)
+		return STATUS_OK;
+	return error_set(err, STATUS_CORRUPT, "malformed range tombstones");
+}
+
+enum status
+table_reader_wrap(const struct table_reader *reader, struct error *err)
+{
+	return error_wrap(err, "table %s", reader->path);
+}
+
+/* Reads bytes that must be there. */
+static enum status
+read_exactly(struct file *file, uint64_t offset, void *bytes, size_t size,
+    struct error *err)
+{
+	size_t got;
+
+	if (file_read_at(file, offset, bytes, size, &got, err) != STATUS_OK)
+		return err->code;
+	if (got != size)
+		return error_set(err, STATUS_CORRUPT,
+		    "ends within %zu bytes at %" PRIu64, size, offset);
+	return STATUS_OK;
+}
+
+/* Reads the footer and maps the file. */
+static enum status
+open_file(struct table_reader *reader, struct file *file, uint64_t size_bytes,
+    struct error *err)
+{
+	uint8_t footer[TABLE_FOOTER_BYTES];
+	uint64_t size;
+	void *map;
+
+	if (file_size(file, &size, err) != STATUS_OK)
+		return err->code;
+	if (size_bytes != 0 && size != size_bytes)
+		return error_set(err, STATUS_CORRUPT,
+		    "%" PRIu64 " bytes long, expected %" PRIu64, size,
+		    size_bytes);
+	if (size < TABLE_FOOTER_BYTES)
+		return error_set(err, STATUS_CORRUPT,
+		    "%" PRIu64 " bytes are no table", size);
+	if (read_exactly(file, size - TABLE_FOOTER_BYTES, footer,
+		TABLE_FOOTER_BYTES, err) != STATUS_OK ||
+	    table_footer_decode(footer, size, &reader->footer, err) !=
+		STATUS_OK ||
+	    file_map(file, (size_t)size, false, &map, err) != STATUS_OK)
+		return err->code;
+	reader->map = map;
+	reader->map_size = (size_t)size;
+	return STATUS_OK;
+}
+
+static enum status
+check_identity(const struct table_reader *reader, uint64_t number,
+    const uint8_t *store_id, struct error *err)
+{
+	if (memcmp(reader->footer.store_id, store_id, TABLE_STORE_ID_BYTES) !=
+	    0)
+		return error_set(
+		    err, STATUS_INVALID, "it belongs to another store");
+	if (reader->footer.number != number)
+		return error_set(err, STATUS_INVALID,
+		    "it is number %" PRIu64 ", expected %" PRIu64,
+		    reader->footer.number, number);
+	return STATUS_OK;
+}
+
+/* Lays out the sections of a file whose tail has been checked. */
+static void
+open_sections(struct table_reader *reader, const uint8_t *checksums)
+{
+	const struct table_footer *footer = &reader->footer;
+
+	for (unsigned i = 0; i < TABLE_SECTION_COUNT; i++) {
+		struct table_extent extent = footer->sections[i];
+
+		table_section_init(&reader->sections[i],
+		    (enum table_section_id)i, footer->number,
+		    slice_of(reader->map + extent.offset, (size_t)extent.size),
+		    checksums);
+		checksums += 4 * table_piece_count(extent.size);
+	}
+	reader->seek_index = (struct seek_index){
+	    &reader->sections[TABLE_SECTION_SEPARATORS],
+	    &reader->sections[TABLE_SECTION_KEYS], footer->common_prefix_size};
+	reader->block_count = footer->sections[TABLE_SECTION_BLOCKS].size /
+	    TABLE_BLOCK_RECORD_BYTES;
+	reader->line_count =
+	    footer->sections[TABLE_SECTION_INDEX].size / TABLE_LINE_BYTES;
+	reader->seen_blocks = mem_new_array(reader->block_count / 64 + 1, 8);
+}
+
+/* Reads and checks the tail: the summary and the sections' checksums. */
+static enum status
+open_tail(struct table_reader *reader, struct file *file, struct error *err)
+{
+	const struct table_footer *footer = &reader->footer;
+	size_t size = (size_t)footer->tail.size;
+	uint64_t pieces = 0;
+	struct slice bytes;
+	struct slice summary;
+	uint32_t summary_size;
+
+	if (read_exactly(file, footer->tail.offset,
+		buffer_reserve(&reader->tail, size), size, err) != STATUS_OK)
+		return err->code;
+	buffer_commit(&reader->tail, size);
+	bytes = buffer_slice(&reader->tail);
+	if (checksum64(bytes, table_seed(footer->number, TABLE_SEED_TAIL, 0)) !=
+	    footer->tail_checksum)
+		return error_set(
+		    err, STATUS_CORRUPT, "tail: checksum mismatch");
+	for (unsigned i = 0; i < TABLE_SECTION_COUNT; i++)
+		pieces += table_piece_count(footer->sections[i].size);
+	if (!u32_take(&bytes, &summary_size) ||
+	    !bytes_take(&bytes, summary_size, &summary) ||
+	    bytes.size != 4 * pieces)
+		return error_set(
+		    err, STATUS_CORRUPT, "tail: sizes do not agree");
+	if (table_summary_decode(summary, &reader->summary, err) != STATUS_OK)
+		return err->code;
+	reader->summary.number = footer->number;
+	reader->summary.size_bytes = footer->file_size;
+	open_sections(reader, bytes.data);
+	/*
+	 * Lookups come from anywhere: reading ahead around each would bring in
+	 * many pages for one entry. Iterators ask for what they will need.
+	 */
+	(void)madvise(
+	    (void *)(uintptr_t)reader->map, reader->map_size, MADV_RANDOM);
+	return STATUS_OK;
+}
+
+/* Where a block lies and what is stored there. */
+struct stored_block {
+	const uint8_t *bytes;
+	uint32_t stored_size;
+	uint32_t raw_size;
+};
+
+/* Reads record `number`, whose piece has been checked, and its bounds. */
+static inline bool
+read_record(const struct table_reader *reader, uint64_t number,
+    struct stored_block *out)
+{
+	const uint8_t *record = reader->sections[TABLE_SECTION_BLOCKS].data +
+	    number * TABLE_BLOCK_RECORD_BYTES;
+	uint64_t offset = u64_load(record);
+	/* Blocks end where the sections begin. */
+	uint64_t end = reader->footer.sections[0].offset;
+
+	out->stored_size = u32_load(record + 8);
+	out->raw_size = u32_load(record + 12);
+	out->bytes = reader->map + offset;
+	return offset <= end && out->stored_size <= out->raw_size &&
+	    out->raw_size <= TABLE_BLOCK_RAW_BYTES_MAX &&
+	    (uint64_t)out->stored_size + TABLE_BLOCK_TRAILER_BYTES <=
+	    end - offset;
+}
+
+static enum status
+block_error(uint64_t number, const char *what, struct error *err)
+{
+	return error_set(
+	    err, STATUS_CORRUPT, "block %" PRIu64 ": %s", number, what);
+}
+
+/* Checks the stored bytes, and that the compression fits the sizes. */
+static enum status
+check_block(const struct table_reader *reader, uint64_t number,
+    const struct stored_block *block, struct error *err)
+{
+	const uint8_t *trailer = block->bytes + block->stored_size;
+	uint32_t compression = u32_load(trailer);
+
+	if (checksum32(slice_of(block->bytes, block->stored_size + 4),
+		table_seed(reader->footer.number, TABLE_SEED_BLOCK, number)) !=
+	    u32_load(trailer + 4))
+		return block_error(number, "checksum mismatch", err);
+	if (compression >= COMPRESSION_COUNT ||
+	    (compression == COMPRESSION_NONE) !=
+		(block->stored_size == block->raw_size))
+		return block_error(number, "unknown compression", err);
+	return STATUS_OK;
+}
+
+/*
+ * Decompresses into a block that the pin owns from the start: should the read
+ * be cut off by a jump (bus_guard), nothing is lost and nothing half-made is
+ * in the cache.
+ */
+static enum status
+decompress(struct table_reader *reader, uint64_t number,
+    const struct stored_block *block, struct table_pin *pin, struct error *err)
+{
+	struct table_block *own = pin->block;
+
+	if (own == NULL || own->cache != NULL ||
+	    own->capacity < block->raw_size) {
+		table_pin_release(pin);
+		own = pin->block = table_block_create(block->raw_size);
+	}
+	own->size = block->raw_size;
+	if (check_block(reader, number, block, err) != STATUS_OK)
+		return err->code;
+	if (!compressor_decompress(reader->compressor,
+		(enum compression)block->bytes[block->stored_size],
+		slice_of(block->bytes, block->stored_size), own->data,
+		own->size))
+		return block_error(number, "cannot be decompressed", err);
+	return STATUS_OK;
+}
+
+static enum status
+load_compressed(struct table_reader *reader, uint64_t number,
+    const struct stored_block *block, struct table_pin *pin, struct slice *raw,
+    struct error *err)
+{
+	struct block_cache *cache = reader->cache;
+	struct table_block *cached = NULL;
+
+	if (cache != NULL)
+		cached = block_cache_find(cache, reader->id, (uint32_t)number);
+	if (cached != NULL) {
+		table_pin_release(pin);
+		pin->block = cached;
+	} else {
+		if (decompress(reader, number, block, pin, err) != STATUS_OK)
+			return err->code;
+		if (cache != NULL)
+			block_cache_add(cache, pin->block, reader->id,
+			    (uint32_t)number, &reader->cached);
+	}
+	*raw = slice_of(pin->block->data, pin->block->size);
+	return STATUS_OK;
+}
+
+/* Reads and checks what the block table says of block `number`. */
+static inline enum status
+find_block(struct table_reader *reader, uint64_t number,
+    struct stored_block *out, struct error *err)
+{
+	struct table_section *records = &reader->sections[TABLE_SECTION_BLOCKS];
+
+	if (number >= reader->block_count)
+		return block_error(number, "there are not so many", err);
+	if (!table_section_touch(records, number * TABLE_BLOCK_RECORD_BYTES,
+		TABLE_BLOCK_RECORD_BYTES))
+		return table_section_error(records, err);
+	if (!read_record(reader, number, out))
+		return block_error(number, "out of bounds", err);
+	return STATUS_OK;
+}
+
+enum status
+table_reader_block(struct table_reader *reader, uint64_t number,
+    struct table_pin *pin, struct slice *raw, struct error *err)
+{
+	uint64_t bit = UINT64_C(1) << (number % 64);
+	struct stored_block block;
+
+	if (find_block(reader, number, &block, err) != STATUS_OK)
+		return err->code;
+	if (block.stored_size != block.raw_size)
+		return load_compressed(reader, number, &block, pin, raw, err);
+	if (UNLIKELY((reader->seen_blocks[number / 64] & bit) == 0)) {
+		if (check_block(reader, number, &block, err) != STATUS_OK)
+			return err->code;
+		reader->seen_blocks[number / 64] |= bit;
+	}
+	*raw = slice_of(block.bytes, block.raw_size);
+	return STATUS_OK;
+}
+
+enum status
+table_reader_block_afresh(struct table_reader *reader, uint64_t number,
+    struct table_pin *pin, struct slice *raw, struct error *err)
+{
+	struct stored_block block;
+
+	if (find_block(reader, number, &block, err) != STATUS_OK)
+		return err->code;
+	if (block.stored_size == block.raw_size) {
+		*raw = slice_of(block.bytes, block.raw_size);
+		return check_block(reader, number, &block, err);
+	}
+	if (decompress(reader, number, &block, pin, err) != STATUS_OK)
+		return err->code;
+	*raw = slice_of(pin->block->data, pin->block->size);
+	return STATUS_OK;
+}
+
+/* Looks at the entry at `locator`, which may be one of another key. */
+static enum status
+get_at(struct table_reader *reader, uint32_t locator, struct slice key,
+    struct table_pin *pin, struct entry *out, enum lookup *found,
+    struct error *err)
+{
+	uint32_t bits = reader->footer.position_bits;
+	uint64_t number = locator >> bits;
+	uint32_t position =
+	    (locator & ((UINT32_C(1) << bits) - 1)) * TABLE_ENTRY_ALIGN;
+	struct slice raw;
+	uint32_t next;
+
+	if (table_reader_block(reader, number, pin, &raw, err) != STATUS_OK)
+		return err->code;
+	/*
+	 * Where the entries end stands at the end of the block, on another
+	 * cache line; the block's own end bounds the entry as well.
+	 */
+	if (!block_entry_read(
+		raw.data, (uint32_t)raw.size, position, out, &next))
+		return block_error(number, "malformed entry", err);
+	if (slice_equal(out->key, key))
+		*found = LOOKUP_FOUND;
+	return STATUS_OK;
+}

@@ -1,0 +1,61 @@
+/*
+ * table_reader_private - an open table, as its own parts see it: lookups
+ * (table_reader), ordered walks (table_iterator), the proof that all of it is
+ * sound (table_verify).
+ */
+#ifndef COMMON_LSM_TABLE_TABLE_READER_PRIVATE_H
+#define COMMON_LSM_TABLE_TABLE_READER_PRIVATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/status.h"
+#include "common/lsm/table/cached_block.h"
+#include "common/lsm/table/compression.h"
+#include "common/lsm/table/seek_index.h"
+#include "common/lsm/table/table_footer.h"
+#include "common/lsm/table/table_reader.h"
+#include "common/lsm/table/table_section.h"
+#include "common/lsm/table/table_summary.h"
+
+struct table_reader {
+	char *path;
+	const uint8_t *map; /* the whole file */
+	size_t map_size;
+	struct table_footer footer;
+	struct buffer tail; /* the sections' checksums point into it */
+	struct table_summary summary;
+	struct table_section sections[TABLE_SECTION_COUNT];
+	struct seek_index seek_index;
+	uint64_t block_count;
+	uint64_t line_count;
+	uint64_t
+	    *seen_blocks; /* a bit for each uncompressed one found intact */
+	struct compressor *compressor;
+	struct block_cache *cache; /* borrowed; may be NULL */
+	struct table_block_list cached;
+	uint64_t id; /* in the cache */
+};
+
+/*
+ * The raw bytes of block `number`, checked, borrowed until the pin is released
+ * or used again, and no longer than the reader is open.
+ */
+enum status table_reader_block(struct table_reader *reader, uint64_t number,
+    struct table_pin *pin, struct slice *raw, struct error *err) MUST_CHECK;
+
+/* The same, always from the file and past the cache. */
+enum status
+table_reader_block_afresh(struct table_reader *reader, uint64_t number,
+    struct table_pin *pin, struct slice *raw, struct error *err) MUST_CHECK;
+
+/* As table_reader_ranges(), without the path in the error. */
+enum status table_reader_read_ranges(struct table_reader *reader,
+    struct range_set *into, struct error *err) MUST_CHECK;
+
+/* Puts the file's path before the text of `err`. */
+enum status
+table_reader_wrap(const struct table_reader *reader, struct error *err);
+
+#endif
