@@ -10,9 +10,10 @@
  *              stream_input(s)) { answer it into stream_output(s);
  *              stream_consume(s, its size); }
  *
- * on_data comes again by itself when more bytes have come, when the output
- * that was in the way is gone, and after stream_resume(). Requests that are
- * answered later: call stream_output() from anywhere.
+ * on_data comes again by itself when more bytes have come, and with input
+ * that was left when the output that was in the way is gone or after
+ * stream_resume(). A request that is answered later calls stream_output()
+ * whenever it likes.
  *
  * Failure    A connection that breaks is no failure of ours: on_closed says
  *            why. Exhausted descriptors pause the listener for a moment.
