@@ -3,6 +3,7 @@
 #   $(call library,FOLDER,SOURCES,FOLDERS IT USES,SYSTEM LIBRARIES)
 #   $(call program,NAME,FOLDER,SOURCES WITH main,FOLDERS IT USES)
 #   $(call unit_tests,FOLDER,NAMES OF tests/unit/FOLDER/NAME.c,MORE FOLDERS)
+#   $(call bench_program,NAME OF tests/bench/NAME.c,FOLDERS IT USES)
 #
 # A program is linked with the transitive closure of the folders it uses, in
 # layer order, so that nobody lists a library twice. Shared libraries that no
@@ -11,6 +12,7 @@
 OBJECTS :=
 PROGRAMS :=
 UNIT_TESTS :=
+BENCH_PROGRAMS :=
 
 reverse = $(if $(1),$(call reverse,$(wordlist 2,999,$(1))) $(firstword $(1)))
 closure = $(sort $(1) $(foreach f,$(1),$(if $(USES_$(f)),\
@@ -48,6 +50,12 @@ UNIT_TESTS += $(BUILD)/tests/unit/$(1)/$(2)
 $(call link_rule,$(BUILD)/tests/unit/$(1)/$(2),$(BUILD)/tests/unit/$(1)/$(2).o,$(1) $(3) tests/support)
 endef
 unit_tests = $(foreach t,$(2),$(eval $(call unit_test_rule,$(1),$(t),$(3))))
+
+define bench_program_rule
+BENCH_PROGRAMS += $(BUILD)/tests/bench/$(1)
+$(call link_rule,$(BUILD)/tests/bench/$(1),$(BUILD)/tests/bench/$(1).o,$(2))
+endef
+bench_program = $(eval $(bench_program_rule))
 
 ifeq ($(V),1)
 SAY := @:

@@ -9,3 +9,7 @@ unit: ## the unit tests alone, without installing anything
 	@./tests/run.sh $(BUILD) unit
 
 unit-tests: $(UNIT_TESTS)
+
+$(call bench_program,bench_memtable,common/lsm/memtable)
+
+bench-programs: $(BENCH_PROGRAMS)
