@@ -21,7 +21,7 @@
  *
  * A run's nodes have the first `prefix_size` bytes of their keys in common.
  * The 8 bytes behind these, read as a big-endian number and filled up with
- * zeroes, are a key's *digest*; `fences` holds the digest of every 16th node,
+ * zeroes, are a key's *digest*; `fences` holds the digest of every 8th node,
  * so that a search touches few keys.
  *
  * A field marked (shared) changes after it was published, always to a greater
@@ -46,7 +46,7 @@
 #define MEMTABLE_UNIT_BYTES 8
 #define MEMTABLE_TAIL_COUNT 32
 #define MEMTABLE_RUNS_MAX 48
-#define MEMTABLE_FENCE_EVERY 16
+#define MEMTABLE_FENCE_EVERY 8
 
 struct memtable_header {
 	uint64_t magic;

@@ -6,6 +6,9 @@
 #include "common/lsm/memtable/memtable_reader.h"
 #include "common/lsm/record/iterator.h"
 
+/* How many nodes ahead of its turn a key is fetched from memory. */
+#define PREFETCH_COUNT 4
+
 #define CURSORS_MAX (MEMTABLE_RUNS_MAX + 1)
 
 /* A place in one run, or in the sorted tail. */
@@ -24,11 +27,20 @@ struct run_view {
 	uint32_t prefix_size;
 };
 
+/* A search in a run on its way: nodes, or fences, `low` to `low + size`. */
+struct search {
+	uint64_t digest;
+	uint32_t low;
+	uint32_t size;
+};
+
 struct memtable_iterator {
 	struct iterator base;
 	const struct memtable_reader *map;
 	uint64_t sequence_max;
 	bool is_damaged;
+	uint32_t covered; /* the newest node that the order covers */
+	size_t covered_prefix_size; /* in common to all keys it covers */
 	size_t prefix_size; /* in common to all keys */
 	uint64_t shown; /* digest of base.entry.key */
 	uint32_t run_count;
@@ -66,9 +78,9 @@ run_open(
 	return true;
 }
 
-/* Opens the runs of the order at `offset`; *covered is its newest node. */
+/* Opens the runs of the order at `offset`. */
 static bool
-order_open(struct memtable_iterator *it, uint32_t offset, uint32_t *covered)
+order_open(struct memtable_iterator *it, uint32_t offset)
 {
 	const struct memtable_order *order = memtable_map_at(it->map, offset);
 
@@ -83,7 +95,8 @@ order_open(struct memtable_iterator *it, uint32_t offset, uint32_t *covered)
 	}
 	it->run_count = order->run_count;
 	it->prefix_size = order->prefix_size;
-	*covered = order->newest_covered;
+	it->covered_prefix_size = order->prefix_size;
+	it->covered = order->newest_covered;
 	return true;
 }
 
@@ -105,10 +118,11 @@ tail_sort(struct memtable_iterator *it, struct slice *keys, uint32_t count)
 	}
 }
 
-/* Collects the nodes from `newest` back to `covered`, as one more run. */
+/* Collects the nodes newer than those covered, up to `newest`, as one run. */
 static bool
-tail_open(struct memtable_iterator *it, uint32_t newest, uint32_t covered)
+tail_open(struct memtable_iterator *it, uint32_t newest)
 {
+	uint32_t covered = it->covered;
 	struct slice keys[MEMTABLE_TAIL_COUNT];
 	struct slice key;
 	uint32_t count = 0;
@@ -140,60 +154,96 @@ tail_open(struct memtable_iterator *it, uint32_t newest, uint32_t covered)
 	return true;
 }
 
-/* Narrows [*low, *high) to where the first key >= `key` is, by the fences. */
-static bool
-fence_search(const struct memtable_iterator *it, const struct run_view *run,
-    struct slice key, uint32_t *low, uint32_t *high)
+/* How `key` stands to all keys that begin with `prefix`. */
+static int
+prefix_compare(struct slice key, struct slice prefix)
 {
-	uint32_t fence_low = 0;
-	uint32_t fence_high = run->count / MEMTABLE_FENCE_EVERY;
-	uint32_t after = fence_high;
-	uint64_t digest;
+	if (key.size > prefix.size)
+		key.size = prefix.size;
+	return slice_compare(key, prefix);
+}
+
+/*
+ * Starts a search in `run`: over all its fences, or over no fences at one end
+ * of the run when `key` lies outside of the run's prefix. `covered` is how it
+ * stands to the prefix that all runs share, and mostly all there is to know.
+ */
+static bool
+search_start(const struct memtable_iterator *it, const struct run_view *run,
+    struct slice key, int covered, struct search *search)
+{
 	struct slice first;
-	int order;
 
-	if (!memtable_map_key(it->map, run->nodes[0], &first) ||
-	    first.size < run->prefix_size)
-		return false;
-	first.size = run->prefix_size;
-	order = slice_compare(
-	    slice_of(key.data, key.size < first.size ? key.size : first.size),
-	    first);
-	if (order != 0) {
-		*low = *high = order < 0 ? 0 : run->count;
-		return true;
+	if (covered == 0 && run->prefix_size > it->covered_prefix_size) {
+		if (!memtable_map_key(it->map, run->nodes[0], &first) ||
+		    first.size < run->prefix_size)
+			return false;
+		first.size = run->prefix_size;
+		covered = prefix_compare(key, first);
 	}
-	digest = memtable_digest(key, run->prefix_size);
-	while (fence_low < fence_high) {
-		uint32_t middle = fence_low + (fence_high - fence_low) / 2;
-
-		if (run->fences[middle] < digest)
-			fence_low = middle + 1;
-		else
-			fence_high = middle;
-	}
-	fence_high = fence_low;
-	while (fence_high < after && run->fences[fence_high] == digest)
-		fence_high++;
-	*low = fence_low == 0 ? 0 : (fence_low - 1) * MEMTABLE_FENCE_EVERY + 1;
-	*high = fence_high == after ? run->count
-				    : fence_high * MEMTABLE_FENCE_EVERY;
+	search->digest = memtable_digest(key, run->prefix_size);
+	search->low = covered <= 0 ? 0 : run->count / MEMTABLE_FENCE_EVERY;
+	search->size = covered == 0 ? run->count / MEMTABLE_FENCE_EVERY : 0;
 	return true;
 }
 
-/* Places a cursor on the first node of `run` with a key >= `key`. */
-static bool
-run_seek(const struct memtable_iterator *it, const struct run_view *run,
-    struct slice key, struct cursor *cursor)
+/*
+ * Finds in each run the first fence with a digest not less than the key's.
+ * The searches go on in turn, a step each: they do not depend on one another,
+ * so that the processor waits for the memory of all of them at once.
+ */
+static void
+search_fences(const struct memtable_iterator *it, struct search *searches)
 {
-	uint32_t low = 0;
-	uint32_t high = run->count;
+	bool is_open = true;
 
-	if (key.size == 0)
-		high = 0;
-	else if (run->fences != NULL &&
-	    !fence_search(it, run, key, &low, &high))
-		return false;
+	while (is_open) {
+		is_open = false;
+		for (uint32_t i = 0; i < it->run_count; i++) {
+			struct search *search = &searches[i];
+			uint32_t half = (search->size + 1) / 2;
+			bool is_less;
+
+			if (search->size == 0)
+				continue;
+			is_less = it->runs[i].fences[search->low + half - 1] <
+			    search->digest;
+			search->low += is_less ? half : 0;
+			search->size = is_less ? search->size - half : half - 1;
+			is_open |= search->size > 0;
+		}
+	}
+}
+
+/* Goes on from fences to the nodes that they leave, and fetches these. */
+static void
+search_nodes(const struct memtable_iterator *it, const struct run_view *run,
+    struct search *search)
+{
+	uint32_t fence_count = run->count / MEMTABLE_FENCE_EVERY;
+	uint32_t fence = search->low;
+	uint32_t high;
+
+	search->low = fence == 0 ? 0 : (fence - 1) * MEMTABLE_FENCE_EVERY + 1;
+	/* Keys with the same digest may go on over many fences. */
+	while (fence < fence_count && run->fences[fence] == search->digest)
+		fence++;
+	high = fence == fence_count ? run->count : fence * MEMTABLE_FENCE_EVERY;
+	search->size = high - search->low;
+	if (search->size > MEMTABLE_FENCE_EVERY)
+		return;
+	for (uint32_t i = search->low; i <= high && i < run->count; i++)
+		__builtin_prefetch(memtable_map_at(it->map, run->nodes[i]));
+}
+
+/* Ends a search: places a cursor on the first node with a key >= `key`. */
+static bool
+search_end(const struct memtable_iterator *it, const struct run_view *run,
+    const struct search *search, struct slice key, struct cursor *cursor)
+{
+	uint32_t low = search->low;
+	uint32_t high = low + search->size;
+
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		struct slice at;
@@ -210,6 +260,41 @@ run_seek(const struct memtable_iterator *it, const struct run_view *run,
 	return true;
 }
 
+/* Finds in all runs where the first key >= `key` is. */
+static bool
+search_runs(const struct memtable_iterator *it, struct slice key,
+    struct search *searches)
+{
+	int covered = 0;
+	struct slice prefix;
+
+	if (it->covered != 0) {
+		if (!memtable_map_key(it->map, it->covered, &prefix) ||
+		    prefix.size < it->covered_prefix_size)
+			return false;
+		prefix.size = it->covered_prefix_size;
+		covered = prefix_compare(key, prefix);
+	}
+	for (uint32_t i = 0; i < it->run_count; i++) {
+		const struct run_view *run = &it->runs[i];
+
+		searches[i] = (struct search){0};
+		if (run->fences != NULL &&
+		    !search_start(it, run, key, covered, &searches[i]))
+			return false;
+	}
+	search_fences(it, searches);
+	for (uint32_t i = 0; i < it->run_count; i++) {
+		const struct run_view *run = &it->runs[i];
+
+		if (run->fences != NULL)
+			search_nodes(it, run, &searches[i]);
+		else
+			searches[i].size = run->count;
+	}
+	return true;
+}
+
 /* Reads the key under a cursor that is not at its end. */
 static bool
 cursor_load(const struct memtable_iterator *it, struct cursor *cursor)
@@ -217,11 +302,15 @@ cursor_load(const struct memtable_iterator *it, struct cursor *cursor)
 	if (UNLIKELY(!memtable_map_key(it->map, *cursor->at, &cursor->key)))
 		return false;
 	cursor->digest = memtable_digest(cursor->key, it->prefix_size);
-	if (cursor->at + 1 < cursor->end) {
-		const struct memtable_node *next =
-		    memtable_map_at(it->map, cursor->at[1]);
+	if (cursor->end - cursor->at > PREFETCH_COUNT) {
+		const uint8_t *later =
+		    memtable_map_at(it->map, cursor->at[PREFETCH_COUNT]);
 
-		__builtin_prefetch(next);
+		/* A small entry mostly begins a second line. */
+		if (LIKELY(later != NULL)) {
+			__builtin_prefetch(later);
+			__builtin_prefetch(later + MEMTABLE_LINE_BYTES);
+		}
 	}
 	return true;
 }
@@ -312,14 +401,15 @@ static enum status
 memtable_seek(struct iterator *base, struct slice key, struct error *err)
 {
 	struct memtable_iterator *it = (struct memtable_iterator *)base;
+	struct search searches[CURSORS_MAX];
 
 	it->cursor_count = 0;
-	if (it->is_damaged)
+	if (it->is_damaged || !search_runs(it, key, searches))
 		return damaged(it, err);
 	for (uint32_t i = 0; i < it->run_count; i++) {
 		struct cursor *cursor = &it->cursors[it->cursor_count];
 
-		if (!run_seek(it, &it->runs[i], key, cursor))
+		if (!search_end(it, &it->runs[i], &searches[i], key, cursor))
 			return damaged(it, err);
 		if (cursor->at == cursor->end)
 			continue;
@@ -362,11 +452,12 @@ memtable_iterator_create(
 	struct memtable_iterator *it = mem_resize(NULL, sizeof(*it));
 	uint32_t newest;
 	uint32_t order;
-	uint32_t covered = 0;
 
 	it->base = (struct iterator){.ops = &ops};
 	it->map = reader;
 	it->sequence_max = sequence_max;
+	it->covered = 0;
+	it->covered_prefix_size = 0;
 	it->prefix_size = 0;
 	it->run_count = 0;
 	it->cursor_count = 0;
@@ -376,8 +467,7 @@ memtable_iterator_create(
 	    &reader->header->newest_node, memory_order_acquire);
 	order =
 	    atomic_load_explicit(&reader->header->order, memory_order_acquire);
-	if ((order != 0 && !order_open(it, order, &covered)) ||
-	    !tail_open(it, newest, covered))
+	if ((order != 0 && !order_open(it, order)) || !tail_open(it, newest))
 		it->is_damaged = true;
 	return &it->base;
 }

@@ -33,6 +33,9 @@ struct memtable_reader {
 void memtable_map_init(
     struct memtable_reader *map, const void *base, size_t size_bytes);
 
+/* How far ahead a fetch of the next line of memory points. */
+#define MEMTABLE_LINE_BYTES 64
+
 /* Every fixed part (and a version's deadline) has at most so many units. */
 #define MEMTABLE_FIXED_UNITS_MAX 3
 

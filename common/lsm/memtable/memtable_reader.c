@@ -9,8 +9,6 @@
 #include "common/lsm/record/range_set.h"
 #include "common/os/file.h"
 
-#define CACHE_LINE_BYTES 64
-
 /* Out of the way of the lookups, which are to stay small. */
 static enum status __attribute__((noinline, cold)) damaged(
     const struct memtable_reader *reader, const char *what, struct error *err)
@@ -135,7 +133,7 @@ memtable_reader_get(const struct memtable_reader *reader,
 		if (UNLIKELY(node == NULL))
 			return damaged(reader, "a node out of bounds", err);
 		/* Mostly the first version's start, a line further on. */
-		__builtin_prefetch((const uint8_t *)node + CACHE_LINE_BYTES);
+		__builtin_prefetch((const uint8_t *)node + MEMTABLE_LINE_BYTES);
 		if (node->hash == hash_high &&
 		    node->key_size == query->key.size &&
 		    memtable_map_key(reader, offset, &out->key) &&
