@@ -1,2 +1,4 @@
-$(call library,common/journal,journal_format.c,\
+$(call library,common/journal,journal.c journal_directory.c \
+    journal_format.c journal_reader.c journal_recovery.c journal_writer.c,\
     common/base common/codec common/os,)
+$(call unit_tests,common/journal,test_journal)

@@ -1,0 +1,125 @@
+#include "common/journal/journal_writer.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+
+#define GATHER_KEEP_BYTES_MAX ((size_t)4 << 20)
+#define ZEROES_BYTES ((size_t)1 << 20)
+
+void
+journal_writer_begin(struct journal_writer *writer, struct file *file,
+    const struct journal_segment_header *header)
+{
+	CHECK(buffer_size(&writer->gather) == 0);
+	CHECK(header->size_bytes % JOURNAL_PAGE_BYTES == 0);
+	CHECK(header->size_bytes > 0 && header->size_bytes <= UINT32_MAX);
+	file_close(writer->file);
+	writer->file = file;
+	writer->header = *header;
+	writer->seed = journal_segment_header_encode(
+	    buffer_reserve(&writer->gather, JOURNAL_SEGMENT_HEADER_BYTES),
+	    header);
+	buffer_commit(&writer->gather, JOURNAL_SEGMENT_HEADER_BYTES);
+	writer->end = JOURNAL_SEGMENT_HEADER_BYTES;
+	writer->durable = 0;
+}
+
+bool
+journal_writer_fits(const struct journal_writer *writer, uint64_t payload_bytes)
+{
+	return journal_record_bytes(payload_bytes) <=
+	    writer->header.size_bytes - writer->end;
+}
+
+void
+journal_writer_append(struct journal_writer *writer, uint64_t first_sequence,
+    uint32_t count, struct slice payload, uint64_t durable_bytes)
+{
+	struct journal_record_header record = {
+	    .count = count,
+	    .first_sequence = first_sequence,
+	    .durable_bytes = (uint32_t)durable_bytes,
+	};
+	size_t size = (size_t)journal_record_bytes(payload.size);
+	uint8_t *bytes = buffer_reserve(&writer->gather, size);
+	size_t end = JOURNAL_RECORD_HEADER_BYTES + payload.size;
+
+	CHECK(journal_writer_fits(writer, payload.size));
+	CHECK(durable_bytes <= writer->end);
+	memcpy(bytes + JOURNAL_RECORD_HEADER_BYTES, payload.data, payload.size);
+	memset(bytes + end, 0, size - end);
+	journal_record_header_encode(
+	    bytes, &record, payload, writer->seed, writer->end);
+	buffer_commit(&writer->gather, size);
+	writer->end += size;
+}
+
+enum status
+journal_writer_flush(struct journal_writer *writer, struct error *err)
+{
+	size_t size = buffer_size(&writer->gather);
+	size_t rest = (size_t)(writer->end % JOURNAL_PAGE_BYTES);
+	size_t pad = rest == 0 ? 0 : JOURNAL_PAGE_BYTES - rest;
+
+	if (size == 0)
+		return STATUS_OK;
+	/*
+	 * Whole pages: the kernel then need not read the old bytes of a page
+	 * in a recycled segment, and behind the last record stand zeroes, so
+	 * that recovery can tell a clean end from a torn one.
+	 */
+	memset(buffer_reserve(&writer->gather, pad), 0, pad);
+	buffer_commit(&writer->gather, pad);
+	if (file_write_at(writer->file, writer->end - size,
+		buffer_slice(&writer->gather), err) != STATUS_OK)
+		return err->code;
+	buffer_clear(&writer->gather, GATHER_KEEP_BYTES_MAX);
+	return STATUS_OK;
+}
+
+enum status
+journal_writer_sync(struct journal_writer *writer, struct error *err)
+{
+	CHECK(buffer_size(&writer->gather) == 0);
+	if (file_sync(writer->file, err) != STATUS_OK)
+		return err->code;
+	writer->durable = writer->end;
+	return STATUS_OK;
+}
+
+enum status
+journal_writer_fill(struct journal_writer *writer, struct error *err)
+{
+	CHECK(buffer_size(&writer->gather) == 0);
+	return journal_write_zeroes(
+	    writer->file, writer->end, writer->header.size_bytes, false, err);
+}
+
+enum status
+journal_write_zeroes(struct file *file, uint64_t start, uint64_t end, bool sync,
+    struct error *err)
+{
+	uint8_t *zeroes = mem_new(ZEROES_BYTES);
+	enum status status = STATUS_OK;
+
+	while (start < end && status == STATUS_OK) {
+		uint64_t size = end - start;
+
+		size = size < ZEROES_BYTES ? size : ZEROES_BYTES;
+		status = file_write_at(
+		    file, start, slice_of(zeroes, (size_t)size), err);
+		if (status == STATUS_OK && sync)
+			status = file_sync(file, err);
+		start += size;
+	}
+	mem_free(zeroes);
+	return status;
+}
+
+void
+journal_writer_deinit(struct journal_writer *writer)
+{
+	file_close(writer->file);
+	buffer_deinit(&writer->gather);
+	*writer = (struct journal_writer){0};
+}
