@@ -31,7 +31,7 @@ MODULES := common/base common/log common/codec common/os common/command \
     common/journal common/loop common/net common/metrics common/ipc \
     common/worker config supervisor storaged/apply storaged frontend \
     frontend/protocol frontend/client frontend/exporter frontend/http \
-    frontend/tcp frontend/kvctl tests/support
+    frontend/tcp frontend/kvctl tests/support tests/support/apply
 include $(addsuffix /module.mk,$(MODULES))
 include tests/module.mk
 

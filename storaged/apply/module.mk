@@ -1,1 +1,3 @@
-# Nothing is built here yet.
+$(call library,storaged/apply,apply.c evaluate.c write_set.c writers.c,\
+    common/base common/codec common/command common/lsm/record,)
+$(call unit_tests,storaged/apply,test_apply,tests/support/apply)

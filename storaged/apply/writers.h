@@ -50,14 +50,14 @@ struct writers *writers_create(void);
 void writers_close(struct writers *writers);
 
 /*
- * What a batch of kind BATCH_WRITES with this origin is. *reply is set if it is
- * REPEATED, else empty.
+ * What a batch of kind BATCH_WRITES with this origin is at `now_ms`. *reply is
+ * set if it is REPEATED, else empty.
  */
 enum writers_verdict writers_judge(const struct writers *writers,
-    const struct batch_origin *origin, struct slice *reply);
+    const struct batch_origin *origin, uint64_t now_ms, struct slice *reply);
 
-bool writers_is_known(
-    const struct writers *writers, const uint8_t id[WRITER_ID_BYTES]);
+bool writers_is_known(const struct writers *writers,
+    const uint8_t id[WRITER_ID_BYTES], uint64_t now_ms);
 
 /* Removes those that are idle too long at `now_ms`, which never goes back. */
 void writers_expire(struct writers *writers, uint64_t now_ms);
@@ -71,6 +71,9 @@ void writers_record(struct writers *writers, const struct batch_origin *origin,
     uint64_t now_ms, struct slice reply);
 
 size_t writers_count(const struct writers *writers);
+
+/* The latest time at which one was registered or recorded; 0 for none. */
+uint64_t writers_clock_ms(const struct writers *writers);
 
 /* Appends the whole state; equal states give equal bytes. */
 void writers_encode(const struct writers *writers, struct buffer *out);
