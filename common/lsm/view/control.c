@@ -103,18 +103,28 @@ control_store_id(const struct control *control)
 	return control->block->header + CONTROL_STORE_ID_OFFSET;
 }
 
-uint64_t
-control_incarnation(const struct control *control)
+void
+control_load(const struct control *control, struct control_state *out)
 {
-	return atomic_load_explicit(
-	    &control->block->incarnation, memory_order_acquire);
-}
+	const struct control_block *block = control->block;
+	uint64_t word;
 
-uint64_t
-control_view_number(const struct control *control)
-{
-	return atomic_load_explicit(
-	    &control->block->view_number, memory_order_acquire);
+	out->published_sequence = atomic_load_explicit(
+	    &block->published_sequence, memory_order_acquire);
+	out->view_number =
+	    atomic_load_explicit(&block->view_number, memory_order_acquire);
+	out->incarnation =
+	    atomic_load_explicit(&block->incarnation, memory_order_acquire);
+	out->store_clock_ms =
+	    atomic_load_explicit(&block->store_clock_ms, memory_order_acquire);
+	out->clock_offset_ms =
+	    atomic_load_explicit(&block->clock_offset_ms, memory_order_relaxed);
+	word = atomic_load_explicit(&block->write_state, memory_order_acquire);
+	/* A word of nobody's making means that writes cannot be trusted. */
+	out->write_state = word >> 32 <= CONTROL_WRITES_DOWN
+	    ? (enum control_write_state)(word >> 32)
+	    : CONTROL_WRITES_DOWN;
+	out->write_delay_us = (uint32_t)word;
 }
 
 uint64_t
@@ -125,40 +135,22 @@ control_published_sequence(const struct control *control)
 }
 
 uint64_t
-control_store_clock_ms(const struct control *control)
+control_now_ms(const struct control_state *state, const struct clock *clock)
 {
-	return atomic_load_explicit(
-	    &control->block->store_clock_ms, memory_order_acquire);
-}
+	uint64_t node_ms =
+	    clock_monotonic_ms(clock) + (uint64_t)state->clock_offset_ms;
 
-uint64_t
-control_now_ms(const struct control *control, const struct clock *clock)
-{
-	int64_t offset_ms = atomic_load_explicit(
-	    &control->block->clock_offset_ms, memory_order_relaxed);
-	uint64_t node_ms = clock_monotonic_ms(clock) + (uint64_t)offset_ms;
-	uint64_t store_ms = control_store_clock_ms(control);
-
-	return node_ms > store_ms ? node_ms : store_ms;
-}
-
-enum control_write_state
-control_write_state(const struct control *control, uint32_t *delay_us)
-{
-	uint64_t word = atomic_load_explicit(
-	    &control->block->write_state, memory_order_acquire);
-
-	*delay_us = (uint32_t)word;
-	/* A word of nobody's making means that writes cannot be trusted. */
-	if (word >> 32 > CONTROL_WRITES_DOWN)
-		return CONTROL_WRITES_DOWN;
-	return (enum control_write_state)(word >> 32);
+	return node_ms > state->store_clock_ms ? node_ms
+					       : state->store_clock_ms;
 }
 
 void
 control_publish_view(struct control *control, uint64_t view_number)
 {
-	CHECK(view_number > control_view_number(control));
+	struct control_state state;
+
+	control_load(control, &state);
+	CHECK(view_number > state.view_number);
 	atomic_store_explicit(
 	    &control->block->view_number, view_number, memory_order_release);
 }
@@ -167,8 +159,11 @@ void
 control_publish_sequence(
     struct control *control, uint64_t sequence, uint64_t store_clock_ms)
 {
-	CHECK(sequence >= control_published_sequence(control));
-	CHECK(store_clock_ms >= control_store_clock_ms(control));
+	struct control_state state;
+
+	control_load(control, &state);
+	CHECK(sequence >= state.published_sequence);
+	CHECK(store_clock_ms >= state.store_clock_ms);
 	/*
 	 * The clock goes first: who sees the sequence then also judges expiry
 	 * by a clock that is not before the one its batch was applied by.

@@ -55,28 +55,29 @@ bool control_is_at(const struct control *control, const char *path);
 /* The id of the store, 16 bytes, borrowed until control_close(). */
 const uint8_t *control_store_id(const struct control *control);
 
-/* How many times `storaged` has opened this block: changes as it restarts. */
-uint64_t control_incarnation(const struct control *control);
+/* The words of the block, loaded in the order in which they stand here. */
+struct control_state {
+	uint64_t published_sequence; /* the greatest one that may be read */
+	uint64_t view_number; /* 0: there is none yet */
+	uint64_t incarnation; /* how often the block was created */
+	uint64_t store_clock_ms; /* the greatest stamp published */
+	int64_t clock_offset_ms; /* CLOCK_MONOTONIC to this node's clock */
+	enum control_write_state write_state;
+	uint32_t write_delay_us; /* 0 unless writes are delayed */
+};
 
-/* The number of the current view, 0 if there is none yet. An acquire load. */
-uint64_t control_view_number(const struct control *control);
+/* Acquire loads. A reader's belong inside bus_guard_run(). */
+void control_load(const struct control *control, struct control_state *out);
 
-/* The greatest sequence that may be read. An acquire load. */
+/* The greatest sequence that may be read, alone. */
 uint64_t control_published_sequence(const struct control *control);
-
-/* The greatest stamp of a published batch. */
-uint64_t control_store_clock_ms(const struct control *control);
 
 /*
  * The time by which a read judges expiry: the later of the store clock and
- * of this node's clock, which is CLOCK_MONOTONIC plus the published offset.
+ * of this node's clock.
  */
 uint64_t
-control_now_ms(const struct control *control, const struct clock *clock);
-
-/* How writes are taken; *delay_us is 0 unless they are delayed. */
-enum control_write_state
-control_write_state(const struct control *control, uint32_t *delay_us);
+control_now_ms(const struct control_state *state, const struct clock *clock);
 
 /* Makes a view current, all of whose files exist. A release store. */
 void control_publish_view(struct control *control, uint64_t view_number);

@@ -74,13 +74,14 @@ enum status
 view_publisher_publish(struct view_publisher *publisher,
     struct view_description *description, struct error *err)
 {
-	uint64_t before = control_view_number(publisher->control);
+	struct control_state state;
 	char path[PATH_BYTES_MAX];
 	struct error ignored;
 
-	description->number = before + 1;
+	control_load(publisher->control, &state);
+	description->number = state.view_number + 1;
 	description->shard = publisher->shard;
-	description->incarnation = control_incarnation(publisher->control);
+	description->incarnation = state.incarnation;
 	memcpy(description->store_id, control_store_id(publisher->control),
 	    VIEW_STORE_ID_BYTES);
 	if (write_view(publisher, description, err) != STATUS_OK)
@@ -92,7 +93,7 @@ view_publisher_publish(struct view_publisher *publisher,
 	 * control block again. One that cannot be removed costs a page until
 	 * the next incarnation sweeps.
 	 */
-	view_path_view(path, publisher->runtime, before);
+	view_path_view(path, publisher->runtime, state.view_number);
 	(void)!path_remove(publisher->fs, path, &ignored);
 	return STATUS_OK;
 }
@@ -130,11 +131,13 @@ static enum status
 on_name_swept(void *context, const char *name, struct error *err)
 {
 	struct view_publisher *publisher = context;
+	struct control_state state;
 	char path[PATH_BYTES_MAX];
 	uint64_t number;
 
+	control_load(publisher->control, &state);
 	if (view_path_parse_view(name, &number)) {
-		if (number == control_view_number(publisher->control))
+		if (number == state.view_number)
 			return STATUS_OK;
 	} else if (!view_path_parse_memtable(name, &number) ||
 	    number > publisher->memtable_number_max) {

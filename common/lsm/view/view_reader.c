@@ -32,7 +32,7 @@ struct view_reader {
 	struct control *control; /* NULL until there is one */
 	struct view *view; /* kept after a failure, to share with */
 	uint64_t view_number; /* of `view` under `control`; 0: neither */
-	uint64_t sequence;
+	struct control_state state; /* at the last refresh */
 	uint64_t now_ms; /* 0: not asked for since the refresh */
 	bool is_fresh; /* the last refresh succeeded */
 	/* The last failure to open a view, and until when it stands. */
@@ -42,6 +42,8 @@ struct view_reader {
 };
 
 static enum status move_on(struct view_reader *reader, struct error *err);
+static enum status load_state(struct view_reader *reader, struct error *err);
+static enum status load_guarded(void *context, struct error *err);
 static enum status find_control(struct view_reader *reader, struct error *err);
 static enum status try_view(struct view_reader *reader, uint64_t number,
     bool *is_final, struct error *err);
@@ -86,17 +88,16 @@ view_reader_close(struct view_reader *reader)
 enum status
 view_reader_refresh(struct view_reader *reader, struct error *err)
 {
-	if (LIKELY(reader->view_number != 0)) {
-		/* In this order: the header says why. */
-		uint64_t sequence = control_published_sequence(reader->control);
-
-		if (LIKELY(control_view_number(reader->control) ==
-			reader->view_number)) {
-			reader->sequence = sequence;
-			reader->now_ms = 0;
-			reader->is_fresh = true;
-			return STATUS_OK;
-		}
+	/*
+	 * The sequence is loaded before the view number; the header says why.
+	 * A block that cannot be read is looked for again by move_on().
+	 */
+	if (LIKELY(reader->view_number != 0) &&
+	    LIKELY(load_state(reader, err) == STATUS_OK) &&
+	    LIKELY(reader->state.view_number == reader->view_number)) {
+		reader->now_ms = 0;
+		reader->is_fresh = true;
+		return STATUS_OK;
 	}
 	return move_on(reader, err);
 }
@@ -113,7 +114,8 @@ enum status
 view_reader_get(struct view_reader *reader, struct slice key, struct entry *out,
     enum lookup *found, struct error *err)
 {
-	struct memtable_query query = {key, hash64(key), reader->sequence};
+	struct memtable_query query = {
+	    key, hash64(key), reader->state.published_sequence};
 
 	*found = LOOKUP_ABSENT;
 	if (UNLIKELY(!reader->is_fresh))
@@ -137,7 +139,7 @@ view_reader_scan(struct view_reader *reader, struct slice start,
 	if (!reader->is_fresh)
 		return error_set(
 		    err, STATUS_UNAVAILABLE, "no current view is open");
-	options.sequence_max = reader->sequence;
+	options.sequence_max = reader->state.published_sequence;
 	options.now_ms = view_reader_now_ms(reader);
 	*out = view_scan_create(reader->view, &options);
 	return STATUS_OK;
@@ -148,14 +150,14 @@ view_reader_now_ms(struct view_reader *reader)
 {
 	/* Few entries have a deadline, so the clock is read when one does. */
 	if (reader->now_ms == 0 && reader->control != NULL)
-		reader->now_ms = control_now_ms(reader->control, reader->clock);
+		reader->now_ms = control_now_ms(&reader->state, reader->clock);
 	return reader->now_ms;
 }
 
 uint64_t
 view_reader_sequence(const struct view_reader *reader)
 {
-	return reader->sequence;
+	return reader->state.published_sequence;
 }
 
 struct view *
@@ -164,10 +166,12 @@ view_reader_view(struct view_reader *reader)
 	return reader->view;
 }
 
-const struct control *
-view_reader_control(const struct view_reader *reader)
+enum control_write_state
+view_reader_write_state(const struct view_reader *reader, uint32_t *delay_us)
 {
-	return reader->control;
+	*delay_us = reader->is_fresh ? reader->state.write_delay_us : 0;
+	return reader->is_fresh ? reader->state.write_state
+				: CONTROL_WRITES_DOWN;
 }
 
 uint64_t
@@ -197,9 +201,10 @@ move_on(struct view_reader *reader, struct error *err)
 	for (int attempt = 0; attempt < RELOADS_MAX; attempt++) {
 		bool is_final = false;
 
-		if (find_control(reader, err) != STATUS_OK)
+		if (find_control(reader, err) != STATUS_OK ||
+		    load_state(reader, err) != STATUS_OK)
 			return give_up(reader, 0, err);
-		number = control_view_number(reader->control);
+		number = reader->state.view_number;
 		if (try_view(reader, number, &is_final, err) == STATUS_OK) {
 			if (!is_final)
 				continue;
@@ -214,6 +219,27 @@ move_on(struct view_reader *reader, struct error *err)
 	error_set(err, STATUS_UNAVAILABLE,
 	    "%d views came and went while they were opened", RELOADS_MAX);
 	return give_up(reader, number, err);
+}
+
+/* A block whose page cannot be read is let go of. */
+static enum status
+load_state(struct view_reader *reader, struct error *err)
+{
+	if (LIKELY(bus_guard_run(load_guarded, reader, err) == STATUS_OK))
+		return STATUS_OK;
+	control_close(reader->control);
+	reader->control = NULL;
+	reader->view_number = 0;
+	return error_wrap(err, "control block");
+}
+
+static enum status
+load_guarded(void *context, struct error *err)
+{
+	struct view_reader *reader = context;
+
+	control_load(reader->control, &reader->state);
+	return STATUS_OK;
 }
 
 /* Makes sure that the control block is the one under its path, if any is. */
@@ -260,18 +286,22 @@ try_view(struct view_reader *reader, uint64_t number, bool *is_final,
 		return error_copy(err, &reader->failure);
 	if (number != reader->view_number &&
 	    adopt(reader, number, err) != STATUS_OK) {
+		struct error unused;
+
 		view_path_control(path, reader->runtime);
-		*is_final = control_view_number(reader->control) == number &&
+		*is_final = load_state(reader, &unused) == STATUS_OK &&
+		    reader->state.view_number == number &&
 		    control_is_at(reader->control, path);
 		if (*is_final)
 			remember_failure(reader, number, err);
 		return err->code;
 	}
-	reader->sequence = control_published_sequence(reader->control);
-	/* The view comes first here, so this sequence might not be for it. */
-	*is_final = control_incarnation(reader->control) ==
+	if (load_state(reader, err) != STATUS_OK)
+		return err->code;
+	/* The view came first here, so the sequence might not be for it. */
+	*is_final = reader->state.incarnation ==
 		view_describe(reader->view)->incarnation ||
-	    control_view_number(reader->control) == number;
+	    reader->state.view_number == number;
 	return STATUS_OK;
 }
 

@@ -61,9 +61,9 @@
 #include "common/base/slice.h"
 #include "common/base/status.h"
 #include "common/lsm/record/entry.h"
+#include "common/lsm/view/control.h"
 
 struct clock;
-struct control;
 struct view;
 struct view_reader;
 struct view_scan;
@@ -117,9 +117,12 @@ uint64_t view_reader_now_ms(struct view_reader *reader);
 /* The sequence up to which reads see everything. */
 uint64_t view_reader_sequence(const struct view_reader *reader);
 
+/* How writes were taken at the last refresh; down if that failed. */
+enum control_write_state
+view_reader_write_state(const struct view_reader *reader, uint32_t *delay_us);
+
 /* NULL as long as there is none. Borrowed until the next refresh. */
 struct view *view_reader_view(struct view_reader *reader);
-const struct control *view_reader_control(const struct view_reader *reader);
 
 /*
  * About how many keys there are: entries less tombstones over all tables.

@@ -268,14 +268,15 @@ mini_flush(struct mini_store *store)
 	struct range_set ranges = {0};
 	struct range_tombstone range;
 	struct table_builder *builder;
+	struct control_state state;
 	char path[PATH_BYTES_MAX];
 	size_t index = 0;
 	struct error err;
 
 	CHECK(store->memtable_count > 1);
+	control_load(view_publisher_control(store->publisher), &state);
 	CHECK(memtable_writer_stats(oldest)->sequence_max <=
-	    control_published_sequence(
-		view_publisher_control(store->publisher)));
+	    state.published_sequence);
 	mini_must(
 	    memtable_reader_ranges(reader, UINT64_MAX, &ranges, &err), &err);
 	range_set_seal(&ranges);

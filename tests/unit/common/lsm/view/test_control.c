@@ -19,6 +19,23 @@ fixed_ns(const struct clock *clock)
 
 static const struct clock fixed_clock = {.monotonic_ns = fixed_ns};
 
+static struct control_state
+state_of(const struct control *control)
+{
+	struct control_state state;
+
+	control_load(control, &state);
+	return state;
+}
+
+static uint64_t
+now_of(const struct control *control)
+{
+	struct control_state state = state_of(control);
+
+	return control_now_ms(&state, &fixed_clock);
+}
+
 static void
 block_has_the_golden_bytes(void)
 {
@@ -63,7 +80,6 @@ new_incarnation_adopts_the_block_and_its_numbers(void)
 	struct control *reader;
 	struct error err;
 	char path[PATH_BYTES_MAX];
-	uint32_t delay_us;
 
 	scratch_init(&scratch);
 	path_join(path, scratch.path, "control");
@@ -73,28 +89,25 @@ new_incarnation_adopts_the_block_and_its_numbers(void)
 	    control_create(file_system_real(), path, 0, store_id, &first, &err),
 	    &err);
 	ASSERT_OK(control_open(path, 0, &reader, &err), &err);
-	CU_ASSERT_EQUAL(control_view_number(reader), 0);
-	CU_ASSERT_EQUAL(
-	    control_write_state(reader, &delay_us), CONTROL_WRITES_DOWN);
+	CU_ASSERT_EQUAL(state_of(reader).view_number, 0);
+	CU_ASSERT_EQUAL(state_of(reader).write_state, CONTROL_WRITES_DOWN);
 	control_publish_view(first, 12);
 	control_publish_sequence(first, 99, 1000);
 	control_set_write_state(first, CONTROL_WRITES_OK, 0);
-	CU_ASSERT_EQUAL(
-	    control_write_state(reader, &delay_us), CONTROL_WRITES_OK);
+	CU_ASSERT_EQUAL(state_of(reader).write_state, CONTROL_WRITES_OK);
 	control_close(first);
 	ASSERT_OK(control_create(
 		      file_system_real(), path, 0, store_id, &second, &err),
 	    &err);
-	CU_ASSERT_EQUAL(control_view_number(second), 12);
-	CU_ASSERT_EQUAL(control_published_sequence(second), 99);
-	CU_ASSERT_EQUAL(control_incarnation(reader), 2);
-	CU_ASSERT_EQUAL(
-	    control_write_state(reader, &delay_us), CONTROL_WRITES_DOWN);
+	CU_ASSERT_EQUAL(state_of(second).view_number, 12);
+	CU_ASSERT_EQUAL(state_of(second).published_sequence, 99);
+	CU_ASSERT_EQUAL(state_of(reader).incarnation, 2);
+	CU_ASSERT_EQUAL(state_of(reader).write_state, CONTROL_WRITES_DOWN);
 	CU_ASSERT_TRUE(control_is_at(reader, path));
 	CU_ASSERT_EQUAL(
 	    memcmp(control_store_id(reader), store_id, sizeof(store_id)), 0);
 	control_publish_view(second, 13);
-	CU_ASSERT_EQUAL(control_view_number(reader), 13);
+	CU_ASSERT_EQUAL(state_of(reader).view_number, 13);
 	control_close(second);
 	control_close(reader);
 	scratch_deinit(&scratch);
@@ -112,13 +125,13 @@ time_is_the_later_of_the_store_clock_and_the_nodes(void)
 	    control_create(file_system_real(),
 		scratch_path(&scratch, "control"), 0, store_id, &control, &err),
 	    &err);
-	CU_ASSERT_EQUAL(control_now_ms(control, &fixed_clock), 5000);
+	CU_ASSERT_EQUAL(now_of(control), 5000);
 	control_set_clock_offset(control, 1000);
-	CU_ASSERT_EQUAL(control_now_ms(control, &fixed_clock), 6000);
+	CU_ASSERT_EQUAL(now_of(control), 6000);
 	control_set_clock_offset(control, -1000);
-	CU_ASSERT_EQUAL(control_now_ms(control, &fixed_clock), 4000);
+	CU_ASSERT_EQUAL(now_of(control), 4000);
 	control_publish_sequence(control, 1, 7000);
-	CU_ASSERT_EQUAL(control_now_ms(control, &fixed_clock), 7000);
+	CU_ASSERT_EQUAL(now_of(control), 7000);
 	control_close(control);
 	scratch_deinit(&scratch);
 }
@@ -177,7 +190,7 @@ damaged_block_is_refused_by_readers_and_replaced_by_the_writer(void)
 		ASSERT_OK(control_create(file_system_real(), path, 0, store_id,
 			      &control, &err),
 		    &err);
-		CU_ASSERT_EQUAL(control_view_number(control), 0);
+		CU_ASSERT_EQUAL(state_of(control).view_number, 0);
 		control_close(control);
 	}
 	CU_ASSERT_EQUAL(control_open(path, 1, &reader, &err), STATUS_CORRUPT);
@@ -206,9 +219,9 @@ block_of_another_store_is_replaced_and_its_readers_can_tell(void)
 	ASSERT_OK(control_create(
 		      file_system_real(), path, 0, store_id, &control, &err),
 	    &err);
-	CU_ASSERT_EQUAL(control_view_number(control), 0);
+	CU_ASSERT_EQUAL(state_of(control).view_number, 0);
 	CU_ASSERT_FALSE(control_is_at(reader, path));
-	CU_ASSERT_EQUAL(control_view_number(reader), 0);
+	CU_ASSERT_EQUAL(state_of(reader).view_number, 0);
 	control_close(control);
 	CU_ASSERT_EQUAL(unlink(path), 0);
 	CU_ASSERT_FALSE(control_is_at(reader, path));
