@@ -24,7 +24,7 @@ static uint64_t
 system_monotonic_ns(const struct clock *clock)
 {
 	(void)clock;
-	return read_ns(CLOCK_MONOTONIC);
+	return read_ns(CLOCK_BOOTTIME);
 }
 
 const struct clock clock_system = {system_wall_ms, system_monotonic_ns};

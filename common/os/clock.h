@@ -11,7 +11,10 @@
 struct clock {
 	/* Milliseconds since 1970 by the wall clock; may jump. */
 	uint64_t (*wall_ms)(const struct clock *clock);
-	/* Nanoseconds of CLOCK_MONOTONIC, the same in every process. */
+	/*
+	 * Nanoseconds since boot, time asleep included; never goes back and
+	 * is the same in every process.
+	 */
 	uint64_t (*monotonic_ns)(const struct clock *clock);
 };
 
