@@ -1,0 +1,63 @@
+/*
+ * catalog - the tables that are current, level by level, and the recovery
+ * point that belongs to them.
+ *
+ * Level 0 holds tables newest first, which may overlap; on each deeper level
+ * tables are ordered by key and disjoint. The recovery point says up to which
+ * sequence the tables contain everything, and what else was true there.
+ *
+ * Ownership  The catalog owns its table files.
+ * Threads    The engine's thread alone.
+ */
+#ifndef STORAGED_MANIFEST_CATALOG_H
+#define STORAGED_MANIFEST_CATALOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/status.h"
+#include "storaged/manifest/table_file.h"
+
+#define LEVEL_COUNT 7
+
+struct level {
+	struct table_file **tables;
+	size_t count;
+	size_t capacity;
+	uint64_t bytes;
+};
+
+struct recovery_point {
+	uint64_t sequence;
+	uint64_t clock_ms; /* the store clock there */
+	uint64_t applied_index; /* of the replicated log; 0 without one */
+	struct buffer writers; /* the encoded writers' state there */
+};
+
+struct catalog {
+	struct level levels[LEVEL_COUNT];
+	struct recovery_point recovery;
+	uint64_t number_ceiling; /* no file has had this number or more */
+};
+
+/* A zeroed catalog is an empty one. Frees all that it owns. */
+void catalog_deinit(struct catalog *catalog);
+
+/* Takes `table` into its level. */
+void catalog_add(struct catalog *catalog, struct table_file *table);
+
+/* Removes table `number` and gives it to the caller; NULL if not there. */
+struct table_file *catalog_remove(struct catalog *catalog, uint64_t number);
+
+size_t catalog_table_count(const struct catalog *catalog);
+uint64_t catalog_bytes(const struct catalog *catalog);
+
+/*
+ * Checks that deeper levels are ordered and disjoint and that no table goes
+ * beyond the recovery point; STATUS_CORRUPT says which does not.
+ */
+enum status
+catalog_verify(const struct catalog *catalog, struct error *err) MUST_CHECK;
+
+#endif

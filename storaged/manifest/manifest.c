@@ -1,0 +1,398 @@
+#include "storaged/manifest/manifest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/codec/checksum.h"
+#include "common/codec/integer.h"
+#include "common/os/file.h"
+#include "common/os/path.h"
+#include "storaged/manifest/manifest_format.h"
+
+#define CURRENT_BYTES_MAX 64
+#define RENEWAL_BYTES_MIN (1u << 20)
+
+struct manifest {
+	struct file_system *fs; /* borrowed */
+	char directory[PATH_BYTES_MAX];
+	uint8_t store_id[MANIFEST_STORE_ID_BYTES];
+	uint64_t number;
+	struct file *file; /* owned */
+	uint64_t size_bytes;
+	uint64_t first_bytes; /* the size with the whole catalog alone */
+	struct error failure; /* OK while the file can be trusted */
+};
+
+static void
+manifest_path(char out[PATH_BYTES_MAX], const char *directory, uint64_t number)
+{
+	int size = snprintf(
+	    out, PATH_BYTES_MAX, "%s/manifest-%016" PRIx64, directory, number);
+
+	CHECK(size > 0 && size < PATH_BYTES_MAX);
+}
+
+static void
+header_encode(uint8_t header[MANIFEST_HEADER_BYTES], const uint8_t *store_id,
+    uint64_t number)
+{
+	memset(header, 0, MANIFEST_HEADER_BYTES);
+	u64_store(header, MANIFEST_MAGIC);
+	u32_store(header + 8, MANIFEST_FORMAT_VERSION);
+	u64_store(header + 16, number);
+	memcpy(header + 24, store_id, MANIFEST_STORE_ID_BYTES);
+	u64_store(
+	    header + 56, checksum64(slice_of(header, 56), MANIFEST_MAGIC));
+}
+
+static enum status
+header_verify(const uint8_t *header, const uint8_t *store_id, uint64_t number,
+    struct error *err)
+{
+	if (u64_load(header) != MANIFEST_MAGIC)
+		return error_set(
+		    err, STATUS_CORRUPT, "offset 0: this is no manifest");
+	if (u64_load(header + 56) !=
+	    checksum64(slice_of(header, 56), MANIFEST_MAGIC))
+		return error_set(
+		    err, STATUS_CORRUPT, "offset 0: header checksum mismatch");
+	if (u32_load(header + 8) != MANIFEST_FORMAT_VERSION)
+		return error_set(err, STATUS_VERSION,
+		    "format version %u; this program reads version %u",
+		    u32_load(header + 8), MANIFEST_FORMAT_VERSION);
+	if (u64_load(header + 16) != number)
+		return error_set(err, STATUS_CORRUPT,
+		    "offset 16: number %016" PRIx64 " does not fit the name",
+		    u64_load(header + 16));
+	if (memcmp(header + 24, store_id, MANIFEST_STORE_ID_BYTES) != 0)
+		return error_set(
+		    err, STATUS_INVALID, "belongs to another store");
+	return STATUS_OK;
+}
+
+/* The place of a record is part of its checksum: none can be moved. */
+static uint64_t
+record_checksum(struct slice payload, uint64_t number, uint64_t offset)
+{
+	return checksum64(payload, number * 0x9e3779b97f4a7c15u + offset);
+}
+
+static enum status
+replay_record(struct slice *input, uint64_t number, uint64_t offset,
+    struct catalog *catalog, bool *torn, struct error *err)
+{
+	struct slice rest = *input;
+	struct slice payload;
+	uint32_t size;
+	uint32_t reserved;
+	uint64_t checksum;
+
+	*torn = false;
+	if (!u32_take(&rest, &size) || !u32_take(&rest, &reserved) ||
+	    !u64_take(&rest, &checksum) || !bytes_take(&rest, size, &payload) ||
+	    reserved != 0 ||
+	    checksum != record_checksum(payload, number, offset)) {
+		*torn = true;
+		return STATUS_OK;
+	}
+	if (edit_replay(payload, catalog, err) != STATUS_OK)
+		return error_wrap(err, "offset %" PRIu64, offset);
+	*input = rest;
+	return STATUS_OK;
+}
+
+/*
+ * A record that cannot be read is a torn tail only if no intact one follows:
+ * edits are synced one by one, so a crash can tear the last alone.
+ */
+static bool
+intact_record_follows(struct slice rest, uint64_t number, uint64_t offset)
+{
+	while (rest.size > MANIFEST_RECORD_HEADER_BYTES) {
+		uint32_t size = u32_load(rest.data);
+		uint64_t checksum = u64_load(rest.data + 8);
+
+		if (size > 0 &&
+		    size <= rest.size - MANIFEST_RECORD_HEADER_BYTES &&
+		    checksum ==
+			record_checksum(
+			    slice_of(
+				rest.data + MANIFEST_RECORD_HEADER_BYTES, size),
+			    number, offset))
+			return true;
+		rest.data++;
+		rest.size--;
+		offset++;
+	}
+	return false;
+}
+
+static enum status
+replay_all(struct slice content, const uint8_t *store_id, uint64_t number,
+    struct catalog *catalog, struct error *err)
+{
+	struct slice input = content;
+	bool torn = false;
+	size_t records = 0;
+
+	if (content.size < MANIFEST_HEADER_BYTES)
+		return error_set(err, STATUS_CORRUPT,
+		    "%zu bytes are no whole header", content.size);
+	if (header_verify(content.data, store_id, number, err) != STATUS_OK)
+		return err->code;
+	input.data += MANIFEST_HEADER_BYTES;
+	input.size -= MANIFEST_HEADER_BYTES;
+	while (input.size > 0 && !torn) {
+		uint64_t offset = (uint64_t)(input.data - content.data);
+
+		if (replay_record(&input, number, offset, catalog, &torn,
+			err) != STATUS_OK)
+			return err->code;
+		records += !torn;
+		if (torn &&
+		    (records == 0 ||
+			intact_record_follows(input, number, offset)))
+			return error_set(err, STATUS_CORRUPT,
+			    "offset %" PRIu64 ": record damaged", offset);
+	}
+	if (records == 0)
+		return error_set(err, STATUS_CORRUPT, "offset %d: no record",
+		    MANIFEST_HEADER_BYTES);
+	return catalog_verify(catalog, err);
+}
+
+static enum status
+read_current(struct file_system *fs, const char *directory, uint64_t *number,
+    struct error *err)
+{
+	char path[PATH_BYTES_MAX];
+	struct buffer content = {0};
+	unsigned long long value;
+	uint64_t check;
+	int used = 0;
+	enum status status;
+
+	path_join(path, directory, "current");
+	status = file_read_whole(fs, path, CURRENT_BYTES_MAX, &content, err);
+	if (status != STATUS_OK) {
+		buffer_deinit(&content);
+		return status;
+	}
+	buffer_append_byte(&content, 0);
+	if (sscanf((char *)content.data, "manifest-%16llx %16" SCNx64 "\n%n",
+		&value, &check, &used) != 2 ||
+	    used == 0 || (size_t)used != buffer_size(&content) - 1 ||
+	    check != hash64(slice_of(&value, sizeof(value))))
+		status = error_set(
+		    err, STATUS_CORRUPT, "%s: does not name a manifest", path);
+	else
+		*number = value;
+	buffer_deinit(&content);
+	return status;
+}
+
+static enum status
+write_current(struct manifest *manifest, struct error *err)
+{
+	char path[PATH_BYTES_MAX];
+	char text[CURRENT_BYTES_MAX];
+	uint64_t value = manifest->number;
+	int size = snprintf(text, sizeof(text),
+	    "manifest-%016" PRIx64 " %016" PRIx64 "\n", value,
+	    hash64(slice_of(&value, sizeof(value))));
+
+	path_join(path, manifest->directory, "current");
+	return file_replace(
+	    manifest->fs, path, slice_of(text, (size_t)size), err);
+}
+
+enum status
+manifest_read(struct file_system *fs, const char *directory,
+    const uint8_t *store_id, struct catalog *catalog, uint64_t *number,
+    struct error *err)
+{
+	char path[PATH_BYTES_MAX];
+	struct buffer content = {0};
+	enum status status;
+
+	status = read_current(fs, directory, number, err);
+	if (status != STATUS_OK)
+		return status;
+	manifest_path(path, directory, *number);
+	status =
+	    file_read_whole(fs, path, MANIFEST_RECORD_BYTES_MAX, &content, err);
+	/* `current` names it: that it is gone is damage, no new store. */
+	if (status == STATUS_NOT_FOUND)
+		status = error_set(err, STATUS_CORRUPT,
+		    "%s is named by `current` and missing", path);
+	else if (status == STATUS_OK &&
+	    (status = replay_all(buffer_slice(&content), store_id, *number,
+		 catalog, err)) != STATUS_OK)
+		error_wrap(err, "%s", path);
+	buffer_deinit(&content);
+	return status;
+}
+
+static enum status
+append_record(
+    struct manifest *manifest, const struct edit *edit, struct error *err)
+{
+	struct buffer record = {0};
+	struct slice payload;
+
+	buffer_reserve(&record, MANIFEST_RECORD_HEADER_BYTES);
+	buffer_commit(&record, MANIFEST_RECORD_HEADER_BYTES);
+	edit_encode(edit, &record);
+	payload = buffer_slice(&record);
+	payload.data += MANIFEST_RECORD_HEADER_BYTES;
+	payload.size -= MANIFEST_RECORD_HEADER_BYTES;
+	CHECK(payload.size > 0 && payload.size < MANIFEST_RECORD_BYTES_MAX);
+	u32_store(record.data, (uint32_t)payload.size);
+	u32_store(record.data + 4, 0);
+	u64_store(record.data + 8,
+	    record_checksum(payload, manifest->number, manifest->size_bytes));
+	if (file_write_at(manifest->file, manifest->size_bytes,
+		buffer_slice(&record), err) == STATUS_OK &&
+	    file_sync(manifest->file, err) == STATUS_OK)
+		manifest->size_bytes += buffer_size(&record);
+	else
+		error_copy(&manifest->failure, err);
+	buffer_deinit(&record);
+	return manifest->failure.code;
+}
+
+enum status
+manifest_append(
+    struct manifest *manifest, const struct edit *edit, struct error *err)
+{
+	if (manifest->failure.code != STATUS_OK)
+		return error_copy(err, &manifest->failure);
+	return append_record(manifest, edit, err);
+}
+
+/* Everything in `catalog` as one edit at the head of a new file. */
+static enum status
+write_whole(
+    struct manifest *manifest, const struct catalog *catalog, struct error *err)
+{
+	size_t count = catalog_table_count(catalog);
+	struct table_file **tables = mem_new_array(count, sizeof(*tables));
+	struct edit whole = {
+	    .added = tables,
+	    .recovery = &catalog->recovery,
+	    .number_ceiling = catalog->number_ceiling,
+	};
+	enum status status;
+
+	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
+		for (size_t t = 0; t < catalog->levels[i].count; t++)
+			tables[whole.added_count++] =
+			    catalog->levels[i].tables[t];
+	}
+	status = append_record(manifest, &whole, err);
+	mem_free(tables);
+	return status;
+}
+
+static enum status
+begin(struct manifest *manifest, uint64_t number, const struct catalog *catalog,
+    struct error *err)
+{
+	uint8_t header[MANIFEST_HEADER_BYTES];
+	char path[PATH_BYTES_MAX];
+
+	manifest->number = number;
+	manifest_path(path, manifest->directory, number);
+	header_encode(header, manifest->store_id, number);
+	if (file_create(manifest->fs, path, &manifest->file, err) !=
+		STATUS_OK ||
+	    file_write_at(manifest->file, 0, slice_of(header, sizeof(header)),
+		err) != STATUS_OK)
+		return error_copy(&manifest->failure, err);
+	manifest->size_bytes = sizeof(header);
+	/* The folder is synced by write_current(), after both names exist. */
+	if (write_whole(manifest, catalog, err) != STATUS_OK ||
+	    directory_sync(manifest->fs, manifest->directory, err) !=
+		STATUS_OK ||
+	    write_current(manifest, err) != STATUS_OK)
+		return error_copy(&manifest->failure, err);
+	manifest->first_bytes = manifest->size_bytes;
+	return STATUS_OK;
+}
+
+/* Removes manifests other than the current one; failing is harmless. */
+static enum status
+remove_other(void *context, const char *name, struct error *err)
+{
+	struct manifest *manifest = context;
+	char current[32];
+	char path[PATH_BYTES_MAX];
+
+	snprintf(
+	    current, sizeof(current), "manifest-%016" PRIx64, manifest->number);
+	if (strncmp(name, "manifest-", 9) != 0 || strcmp(name, current) == 0)
+		return STATUS_OK;
+	path_join(path, manifest->directory, name);
+	return path_remove(manifest->fs, path, err);
+}
+
+enum status
+manifest_renew(
+    struct manifest *manifest, const struct catalog *catalog, struct error *err)
+{
+	if (manifest->failure.code != STATUS_OK)
+		return error_copy(err, &manifest->failure);
+	file_close(manifest->file);
+	manifest->file = NULL;
+	if (begin(manifest, manifest->number + 1, catalog, err) != STATUS_OK)
+		return err->code;
+	return directory_list(manifest->directory, remove_other, manifest, err);
+}
+
+enum status
+manifest_open(struct file_system *fs, const char *directory,
+    const uint8_t *store_id, struct catalog *catalog, struct manifest **out,
+    struct error *err)
+{
+	struct manifest *manifest;
+	uint64_t number = 0;
+	enum status status;
+
+	*out = NULL;
+	status = manifest_read(fs, directory, store_id, catalog, &number, err);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	manifest = mem_new(sizeof(*manifest));
+	manifest->fs = fs;
+	snprintf(
+	    manifest->directory, sizeof(manifest->directory), "%s", directory);
+	memcpy(manifest->store_id, store_id, MANIFEST_STORE_ID_BYTES);
+	if (begin(manifest, number + 1, catalog, err) != STATUS_OK ||
+	    directory_list(directory, remove_other, manifest, err) !=
+		STATUS_OK) {
+		manifest_close(manifest);
+		return err->code;
+	}
+	*out = manifest;
+	return STATUS_OK;
+}
+
+bool
+manifest_wants_renewal(const struct manifest *manifest)
+{
+	return manifest->size_bytes > RENEWAL_BYTES_MIN &&
+	    manifest->size_bytes > 4 * manifest->first_bytes;
+}
+
+void
+manifest_close(struct manifest *manifest)
+{
+	if (manifest == NULL)
+		return;
+	file_close(manifest->file);
+	mem_free(manifest);
+}
