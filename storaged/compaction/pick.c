@@ -1,0 +1,267 @@
+#include "storaged/compaction/pick.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+
+static uint64_t
+level_bytes_max(const struct pick_options *options, unsigned level)
+{
+	uint64_t bytes = options->level1_bytes_max;
+
+	while (level-- > 1)
+		bytes *= options->level_multiplier;
+	return bytes;
+}
+
+static void
+add_input(struct pick *pick, struct table_file *table)
+{
+	pick->inputs = mem_resize(pick->inputs,
+	    (pick->input_count + 1) * sizeof(struct table_file *));
+	pick->inputs[pick->input_count++] = table;
+}
+
+static bool
+overlaps_any(struct table_file *const *tables, size_t count,
+    const struct table_file *table)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (tables[i] != table && table_file_overlaps(tables[i], table))
+			return true;
+	}
+	return false;
+}
+
+/* Adds the tables of the output level that the inputs so far touch. */
+static void
+add_overlapping(struct pick *pick, const struct catalog *catalog)
+{
+	const struct level *output = &catalog->levels[pick->output_level];
+	size_t upper_count = pick->input_count;
+
+	for (size_t t = 0; t < output->count; t++) {
+		if (overlaps_any(pick->inputs, upper_count, output->tables[t]))
+			add_input(pick, output->tables[t]);
+	}
+}
+
+/* True if no table on a level below `level` has a key in its bounds. */
+static bool
+nothing_below(const struct catalog *catalog, unsigned level,
+    const struct table_file *table)
+{
+	for (unsigned i = level + 1; i < LEVEL_COUNT; i++) {
+		if (overlaps_any(catalog->levels[i].tables,
+			catalog->levels[i].count, table))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_wholly_expired(const struct table_file *table, uint64_t clock_ms)
+{
+	return table->summary.every_entry_expires &&
+	    table->summary.entry_count > 0 && table->summary.range_count == 0 &&
+	    table->summary.deadline_max <= clock_ms;
+}
+
+/*
+ * Inputs that touch neither one another nor the output level need not be
+ * rewritten, unless they have to be compressed in another way there.
+ */
+static bool
+may_move(const struct pick *pick, const struct pick_options *options)
+{
+	for (size_t i = 0; i < pick->input_count; i++) {
+		const struct table_file *table = pick->inputs[i];
+
+		if (table->level == pick->output_level ||
+		    table->compression !=
+			options->compression[pick->output_level] ||
+		    overlaps_any(pick->inputs, pick->input_count, table))
+			return false;
+	}
+	return true;
+}
+
+static struct pick
+pick_level0(const struct catalog *catalog, const struct pick_options *options)
+{
+	const struct level *level = &catalog->levels[0];
+	struct pick pick = {PICK_REWRITE, 0, 1, NULL, 0};
+
+	/*
+	 * All of level 0 at once: what is not an input is then newer, and a
+	 * tombstone needs to look at deeper levels only.
+	 */
+	for (size_t t = 0; t < level->count; t++)
+		add_input(&pick, level->tables[t]);
+	add_overlapping(&pick, catalog);
+	if (may_move(&pick, options))
+		pick.kind = PICK_MOVE;
+	return pick;
+}
+
+static uint64_t
+overlapping_bytes(const struct level *level, const struct table_file *table)
+{
+	uint64_t bytes = 0;
+
+	for (size_t t = 0; t < level->count; t++) {
+		if (table_file_overlaps(level->tables[t], table))
+			bytes += level->tables[t]->summary.size_bytes;
+	}
+	return bytes;
+}
+
+static struct pick
+pick_table(const struct catalog *catalog, const struct pick_options *options,
+    struct table_file *table)
+{
+	struct pick pick = {
+	    PICK_REWRITE, table->level, table->level + 1, NULL, 0};
+
+	add_input(&pick, table);
+	add_overlapping(&pick, catalog);
+	if (may_move(&pick, options))
+		pick.kind = PICK_MOVE;
+	return pick;
+}
+
+/* The table that costs the fewest bytes of the next level for each own. */
+static struct pick
+pick_deeper(const struct catalog *catalog, const struct pick_options *options,
+    unsigned number)
+{
+	const struct level *level = &catalog->levels[number];
+	const struct level *next = &catalog->levels[number + 1];
+	struct table_file *best = NULL;
+	double best_cost = 0;
+
+	for (size_t t = 0; t < level->count; t++) {
+		struct table_file *table = level->tables[t];
+		double cost = (double)overlapping_bytes(next, table) /
+		    (double)(table->summary.size_bytes + 1);
+
+		if (best == NULL || cost < best_cost) {
+			best = table;
+			best_cost = cost;
+		}
+	}
+	CHECK(best != NULL);
+	return pick_table(catalog, options, best);
+}
+
+/* Half of the entries gone, by what the summary lets one guess. */
+static bool
+is_much_garbage(const struct table_file *table, uint64_t clock_ms)
+{
+	const struct table_summary *summary = &table->summary;
+	uint64_t gone = summary->tombstone_count;
+
+	if (summary->entry_count == 0)
+		return summary->range_count > 0;
+	if (summary->expiring_count > 0 && summary->deadline_min <= clock_ms) {
+		uint64_t span = summary->deadline_max - summary->deadline_min;
+		uint64_t passed = clock_ms - summary->deadline_min;
+
+		gone += passed >= span
+		    ? summary->expiring_count
+		    : (uint64_t)((double)summary->expiring_count *
+			  (double)passed / (double)span);
+	}
+	return gone > 0 && gone * 2 >= summary->entry_count;
+}
+
+static struct pick
+pick_garbage_table(const struct catalog *catalog,
+    const struct pick_options *options, struct table_file *table)
+{
+	struct pick pick = {PICK_REWRITE, table->level, table->level, NULL, 0};
+
+	if (!nothing_below(catalog, table->level, table)) {
+		pick = pick_table(catalog, options, table);
+		pick.kind = PICK_REWRITE;
+		return pick;
+	}
+	add_input(&pick, table);
+	if (is_wholly_expired(table, catalog->recovery.clock_ms))
+		pick.kind = PICK_DROP;
+	return pick;
+}
+
+static struct pick
+pick_garbage(const struct catalog *catalog, const struct pick_options *options)
+{
+	uint64_t clock_ms = catalog->recovery.clock_ms;
+
+	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
+		const struct level *level = &catalog->levels[i];
+
+		for (size_t t = level->count; t-- > 0;) {
+			struct table_file *table = level->tables[t];
+			struct pick pick;
+
+			if (!is_much_garbage(table, clock_ms))
+				continue;
+			if (i > 0)
+				return pick_garbage_table(
+				    catalog, options, table);
+			/* A move would keep the garbage. */
+			pick = pick_level0(catalog, options);
+			pick.kind = PICK_REWRITE;
+			return pick;
+		}
+	}
+	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
+}
+
+struct pick
+compaction_pick(
+    const struct catalog *catalog, const struct pick_options *options)
+{
+	double worst = 1.0;
+	unsigned due = LEVEL_COUNT;
+
+	/* The last level has no limit: there is nowhere to go from it. */
+	for (unsigned i = 0; i + 1 < LEVEL_COUNT; i++) {
+		const struct level *level = &catalog->levels[i];
+		double score = i == 0 ? (double)level->count /
+			(double)options->level0_count_trigger
+				      : (double)level->bytes /
+			(double)level_bytes_max(options, i);
+
+		if (level->count > 0 && score >= worst) {
+			worst = score;
+			due = i;
+		}
+	}
+	if (due == 0)
+		return pick_level0(catalog, options);
+	if (due < LEVEL_COUNT)
+		return pick_deeper(catalog, options, due);
+	return pick_garbage(catalog, options);
+}
+
+void
+compaction_pick_deinit(struct pick *pick)
+{
+	mem_free(pick->inputs);
+	*pick = (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
+}
+
+uint64_t
+compaction_debt_bytes(
+    const struct catalog *catalog, const struct pick_options *options)
+{
+	uint64_t debt = catalog->levels[0].bytes;
+
+	for (unsigned i = 1; i + 1 < LEVEL_COUNT; i++) {
+		uint64_t limit = level_bytes_max(options, i);
+
+		if (catalog->levels[i].bytes > limit)
+			debt += catalog->levels[i].bytes - limit;
+	}
+	return debt;
+}

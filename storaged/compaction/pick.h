@@ -1,0 +1,53 @@
+/*
+ * pick - decides which tables to compact next.
+ *
+ * Leveled: level 0 is due when it has several tables, a deeper level when it
+ * is over its size, each level ten times the one above. When none is, a table
+ * of which much has expired or been deleted is rewritten, so that space comes
+ * back also when nobody writes.
+ *
+ * Threads  Pure; the engine's thread.
+ */
+#ifndef STORAGED_COMPACTION_PICK_H
+#define STORAGED_COMPACTION_PICK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "storaged/manifest/catalog.h"
+
+struct pick_options {
+	size_t level0_count_trigger;
+	uint64_t level1_bytes_max;
+	unsigned level_multiplier;
+	enum compression compression[LEVEL_COUNT];
+};
+
+enum pick_kind {
+	PICK_NOTHING,
+	PICK_REWRITE, /* merge the inputs into tables of output_level */
+	PICK_MOVE, /* the inputs become tables of output_level as they are */
+	PICK_DROP, /* the inputs hold nothing that anyone can see */
+};
+
+struct pick {
+	enum pick_kind kind;
+	unsigned level;
+	unsigned output_level;
+	struct table_file **inputs; /* the array is owned, the tables are not */
+	size_t input_count;
+};
+
+/* Decides by the catalog and its recovery point's clock. */
+struct pick compaction_pick(
+    const struct catalog *catalog, const struct pick_options *options);
+void compaction_pick_deinit(struct pick *pick);
+
+/*
+ * Bytes that compaction has to move until every level is within its limit;
+ * what write admission goes by.
+ */
+uint64_t compaction_debt_bytes(
+    const struct catalog *catalog, const struct pick_options *options);
+
+#endif

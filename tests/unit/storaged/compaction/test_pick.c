@@ -1,0 +1,200 @@
+#include <stdio.h>
+
+#include "storaged/compaction/pick.h"
+#include "tests/support/suite.h"
+
+static const struct pick_options options = {
+    .level0_count_trigger = 4,
+    .level1_bytes_max = 1000,
+    .level_multiplier = 10,
+};
+
+static uint64_t next_number = 1;
+
+static struct table_file *
+add(struct catalog *catalog, unsigned level, uint64_t bytes, const char *first,
+    const char *last)
+{
+	struct table_summary summary = {
+	    .number = next_number++,
+	    .size_bytes = bytes,
+	    .entry_count = 100,
+	    .sequence_max = next_number,
+	};
+	struct table_file *table;
+
+	buffer_append_slice(&summary.first_key, slice_of_string(first));
+	buffer_append_slice(&summary.last_key, slice_of_string(last));
+	table = table_file_create(&summary, COMPRESSION_NONE, level);
+	catalog_add(catalog, table);
+	return table;
+}
+
+static bool
+has_input(const struct pick *pick, const struct table_file *table)
+{
+	for (size_t i = 0; i < pick->input_count; i++) {
+		if (pick->inputs[i] == table)
+			return true;
+	}
+	return false;
+}
+
+static void
+nothing_is_due_below_the_limits(void)
+{
+	struct catalog catalog = {0};
+	struct pick pick;
+
+	for (int i = 0; i < 3; i++)
+		add(&catalog, 0, 900, "a", "z");
+	add(&catalog, 1, 999, "a", "m");
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
+	CU_ASSERT_EQUAL(compaction_debt_bytes(&catalog, &options), 2700);
+	catalog_deinit(&catalog);
+}
+
+static void
+level0_takes_all_its_tables_and_what_they_touch_below(void)
+{
+	struct catalog catalog = {0};
+	struct table_file *touched = add(&catalog, 1, 100, "c", "e");
+	struct table_file *far = add(&catalog, 1, 100, "x", "z");
+	struct pick pick;
+
+	for (int i = 0; i < 4; i++)
+		add(&catalog, 0, 10, "a", "d");
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_EQUAL(pick.output_level, 1);
+	CU_ASSERT_EQUAL(pick.input_count, 5);
+	CU_ASSERT_TRUE(has_input(&pick, touched));
+	CU_ASSERT_FALSE(has_input(&pick, far));
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+static void
+disjoint_level0_is_moved_unless_compression_differs(void)
+{
+	struct pick_options other = options;
+	struct catalog catalog = {0};
+	struct pick pick;
+
+	add(&catalog, 0, 10, "a", "b");
+	add(&catalog, 0, 10, "c", "d");
+	add(&catalog, 0, 10, "e", "f");
+	add(&catalog, 0, 10, "g", "h");
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_MOVE);
+	CU_ASSERT_EQUAL(pick.input_count, 4);
+	compaction_pick_deinit(&pick);
+	other.compression[1] = COMPRESSION_LZ4;
+	pick = compaction_pick(&catalog, &other);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+static void
+full_level_gives_its_cheapest_table(void)
+{
+	struct catalog catalog = {0};
+	struct table_file *cheap;
+	struct pick pick;
+
+	add(&catalog, 1, 600, "a", "f");
+	cheap = add(&catalog, 1, 600, "g", "k");
+	add(&catalog, 2, 500, "a", "c");
+	add(&catalog, 2, 500, "d", "e");
+	add(&catalog, 2, 100, "h", "i");
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_EQUAL(pick.level, 1);
+	CU_ASSERT_EQUAL(pick.input_count, 2);
+	CU_ASSERT_TRUE(has_input(&pick, cheap));
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+static void
+expired_table_is_dropped_only_if_nothing_lies_below(void)
+{
+	struct catalog catalog = {.recovery = {.clock_ms = 1000}};
+	struct table_file *table = add(&catalog, 3, 10, "c", "d");
+	struct pick pick;
+
+	table->summary.every_entry_expires = true;
+	table->summary.expiring_count = 100;
+	table->summary.deadline_min = 10;
+	table->summary.deadline_max = 1001;
+	pick = compaction_pick(&catalog, &options);
+	/* Nearly all have expired, but not all. */
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_EQUAL(pick.output_level, 3);
+	compaction_pick_deinit(&pick);
+	table->summary.deadline_max = 1000;
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_DROP);
+	compaction_pick_deinit(&pick);
+	add(&catalog, 4, 10, "a", "c");
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_EQUAL(pick.output_level, 4);
+	CU_ASSERT_EQUAL(pick.input_count, 2);
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+static void
+deadlines_in_the_future_are_no_garbage(void)
+{
+	struct catalog catalog = {.recovery = {.clock_ms = 1000}};
+	struct table_file *table = add(&catalog, 2, 10, "c", "d");
+	struct pick pick;
+
+	table->summary.every_entry_expires = true;
+	table->summary.expiring_count = 100;
+	table->summary.deadline_min = 1001;
+	table->summary.deadline_max = 2000;
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
+	catalog_deinit(&catalog);
+}
+
+static void
+range_without_end_touches_everything_behind_it(void)
+{
+	struct catalog catalog = {0};
+	struct table_file *wide;
+	struct table_file *far = add(&catalog, 1, 10, "y", "z");
+	struct pick pick;
+
+	for (int i = 0; i < 3; i++)
+		add(&catalog, 0, 10, "a", "b");
+	wide = add(&catalog, 0, 10, "b", "b");
+	wide->summary.last_unbounded = true;
+	wide->summary.range_count = 1;
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_TRUE(has_input(&pick, far));
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+	    SUITE_CASE(nothing_is_due_below_the_limits),
+	    SUITE_CASE(level0_takes_all_its_tables_and_what_they_touch_below),
+	    SUITE_CASE(disjoint_level0_is_moved_unless_compression_differs),
+	    SUITE_CASE(full_level_gives_its_cheapest_table),
+	    SUITE_CASE(expired_table_is_dropped_only_if_nothing_lies_below),
+	    SUITE_CASE(deadlines_in_the_future_are_no_garbage),
+	    SUITE_CASE(range_without_end_touches_everything_behind_it),
+	};
+
+	return suite_run("pick", cases, SUITE_COUNT(cases), argc, argv);
+}
