@@ -4,6 +4,7 @@
 #   $(call program,NAME,FOLDER,SOURCES WITH main,FOLDERS IT USES)
 #   $(call unit_tests,FOLDER,NAMES OF tests/unit/FOLDER/NAME.c,MORE FOLDERS)
 #   $(call bench_program,NAME OF tests/bench/NAME.c,FOLDERS IT USES)
+#   $(call test_program,NAME OF tests/NAME.c,FOLDERS,MORE SOURCES)
 #
 # A program is linked with the transitive closure of the folders it uses, in
 # layer order, so that nobody lists a library twice. Shared libraries that no
@@ -13,6 +14,7 @@ OBJECTS :=
 PROGRAMS :=
 UNIT_TESTS :=
 BENCH_PROGRAMS :=
+TEST_PROGRAMS :=
 
 reverse = $(if $(1),$(call reverse,$(wordlist 2,999,$(1))) $(firstword $(1)))
 closure = $(sort $(1) $(foreach f,$(1),$(if $(USES_$(f)),\
@@ -56,6 +58,11 @@ BENCH_PROGRAMS += $(BUILD)/tests/bench/$(1)
 $(call link_rule,$(BUILD)/tests/bench/$(1),$(BUILD)/tests/bench/$(1).o,$(2))
 endef
 bench_program = $(eval $(bench_program_rule))
+define test_program_rule
+TEST_PROGRAMS += $(BUILD)/tests/$(1)
+$(call link_rule,$(BUILD)/tests/$(1),$(BUILD)/tests/$(1).o $(addprefix $(BUILD)/,$(3:.c=.o)),$(2) tests/support)
+endef
+test_program = $(eval $(test_program_rule))
 
 ifeq ($(V),1)
 SAY := @:

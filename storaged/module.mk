@@ -1,1 +1,10 @@
-# Nothing is built here yet.
+$(call library,storaged,engine_open.c engine_tick.c engine_write.c \
+    background/background.c commit/admission.c commit/stamp.c \
+    compaction/compaction.c compaction/pick.c compaction/rewrite.c \
+    flush/flush.c maintenance/maintenance.c manifest/catalog.c \
+    manifest/edit.c manifest/manifest.c manifest/table_file.c tree/tree.c,\
+    common/base common/log common/codec common/os common/command \
+    common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
+    common/journal common/metrics storaged/apply,)
+$(call unit_tests,storaged,commit/test_stamp compaction/test_pick \
+    manifest/test_manifest)

@@ -1,7 +1,13 @@
 # The test suite: what runs, in which order, and the longer proofs.
 
+ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
+    tests/support/manual_clock.c
+$(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
+$(call test_program,model/test_engine_crash,storaged,$(ENGINE_SUPPORT))
+
 test: deps-test ## the test suite (MODE=asan or tsan for sanitizers)
-	@$(MAKE) --no-print-directory -j$$(nproc) programs unit-tests
+	@$(MAKE) --no-print-directory -j$$(nproc) programs unit-tests \
+	    test-programs
 	@./tests/run.sh $(BUILD)
 
 unit: ## the unit tests alone, without installing anything
@@ -13,3 +19,4 @@ unit-tests: $(UNIT_TESTS)
 $(call bench_program,bench_memtable,common/lsm/memtable)
 
 bench-programs: $(BENCH_PROGRAMS)
+test-programs: $(TEST_PROGRAMS)

@@ -1,0 +1,136 @@
+/*
+ * engine - the storage engine of one shard, and the only door to it.
+ *
+ * A durable, ordered map with expiry: batches of commands go in, each is
+ * journaled, synced, applied and published, and its reply comes out. Readers
+ * (common/lsm/view) see what is published, in this process or another. What
+ * happens to a batch on its way is told in storaged/README.md.
+ *
+ * Durability  engine_write() returns replies only for what is on disk (sync
+ *             mode always), so that a crash at any point loses none of it.
+ * Failure     Requests are refused one by one. A call that itself fails ends
+ *             the engine: what was not answered has an unknown outcome, every
+ *             later call returns the same error, and only opening it again
+ *             (recovery) goes on.
+ * Threads     All calls from one thread. Flush and compaction run on threads
+ *             of their own unless the options say otherwise.
+ */
+#ifndef STORAGED_ENGINE_H
+#define STORAGED_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/status.h"
+#include "common/lsm/table/compression.h"
+#include "common/os/clock.h"
+#include "common/os/file_system.h"
+
+#define ENGINE_LEVEL_COUNT 7
+
+enum engine_sync {
+	ENGINE_SYNC_ALWAYS, /* before each reply */
+	ENGINE_SYNC_INTERVAL, /* every sync_interval_ms */
+	ENGINE_SYNC_NEVER, /* when the kernel likes */
+};
+
+/* Zero means the default for sizes and times. */
+struct engine_options {
+	struct file_system *fs; /* NULL: the real one */
+	const struct clock *clock; /* NULL: the system's */
+	const char *data_directory; /* exists */
+	const char *runtime_directory; /* exists */
+	unsigned shard;
+	uint8_t store_id[16];
+	size_t memtable_bytes; /* 10 MB */
+	uint64_t table_bytes_max; /* 4 memtables, at least 8 MiB */
+	uint64_t level1_bytes_max; /* 8 memtables, at least 64 MiB */
+	uint64_t journal_segment_bytes; /* 2 memtables, 4 to 64 MiB */
+	size_t block_bytes; /* 4 KiB */
+	size_t cache_bytes; /* 32 MiB of decompressed blocks */
+	uint64_t disk_reserve_bytes; /* 64 MiB must stay free */
+	uint64_t memtable_age_ms_max; /* 60 s; older ones are flushed */
+	enum engine_sync sync;
+	uint64_t sync_interval_ms; /* 1 s */
+	enum compression compression[ENGINE_LEVEL_COUNT];
+	bool without_threads; /* flush and compact inside engine_tick() */
+};
+
+/* One encoded batch (common/command/batch.h) and what became of it. */
+struct engine_request {
+	uint8_t *batch; /* the stamp is written into it */
+	size_t batch_size;
+	enum status status;
+	struct error error; /* if status is not OK */
+	struct buffer reply; /* encoded, if OK; the caller's */
+};
+
+struct engine;
+
+/* Opens and recovers the shard; readers see it from then on. */
+enum status engine_open(const struct engine_options *options,
+    struct engine **out, struct error *err) MUST_CHECK;
+
+/*
+ * Closes. What was answered stays durable; under the lax sync modes what is
+ * written is synced first, and a failure of that is returned.
+ */
+enum status engine_close(struct engine *engine, struct error *err);
+
+/*
+ * Writes batches as one group: one journal write and one sync for all of
+ * them. A request's status tells: OK (see the reply); INVALID (not applied);
+ * BUSY or NO_SPACE (not applied, try again later); NOT_FOUND (the writer is
+ * not registered; not applied); UNKNOWN (applied earlier, its reply is gone).
+ */
+enum status engine_write(struct engine *engine, struct engine_request *requests,
+    size_t count, struct error *err) MUST_CHECK;
+
+/*
+ * Does what is due: takes in finished flushes and compactions and begins new
+ * ones, syncs, ticks the store clock, watches the disk. To be called when
+ * engine_descriptor() is readable and every 100 ms or so.
+ */
+enum status engine_tick(struct engine *engine, struct error *err) MUST_CHECK;
+
+/* Readable when engine_tick() has something to take in. */
+int engine_descriptor(const struct engine *engine);
+
+/*
+ * For how long the next write should wait, in microseconds, so that
+ * compaction keeps up; grows smoothly with its debt.
+ */
+uint32_t engine_delay_us(const struct engine *engine);
+
+/* Flushes all memtables and returns when that is durable. */
+enum status engine_flush(struct engine *engine, struct error *err) MUST_CHECK;
+
+/* True while a flush or compaction is under way or due. */
+bool engine_busy(const struct engine *engine);
+
+/* Flushes, then compacts until nothing is due. */
+enum status engine_settle(struct engine *engine, struct error *err) MUST_CHECK;
+
+struct engine_status {
+	uint64_t sequence;
+	uint64_t recovery_sequence;
+	uint64_t store_clock_ms;
+	uint64_t memtable_bytes;
+	size_t memtable_count;
+	uint64_t table_bytes;
+	size_t table_count;
+	struct {
+		size_t tables;
+		uint64_t bytes;
+	} levels[ENGINE_LEVEL_COUNT];
+	uint64_t compaction_debt_bytes;
+	uint64_t disk_free_bytes;
+	size_t writer_count;
+	const char *trouble; /* what goes wrong and is tried again, or "" */
+};
+
+void engine_status(const struct engine *engine, struct engine_status *out);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * engine_state - what the files of the engine share: engine_open.c opens and
+ * recovers, engine_write.c is the path of a batch, engine_tick.c does what is
+ * due. Nobody else includes this.
+ */
+#ifndef STORAGED_ENGINE_STATE_H
+#define STORAGED_ENGINE_STATE_H
+
+#include "common/journal/journal.h"
+#include "common/os/path.h"
+#include "storaged/apply/apply.h"
+#include "storaged/commit/stamp.h"
+#include "storaged/compaction/pick.h"
+#include "storaged/engine.h"
+
+/* Memtables that may wait to be flushed: in recovery, and in service. */
+#define FROZEN_RECOVERY_MAX 2
+#define FROZEN_COUNT_MAX 8
+
+#define LEVEL0_COUNT_TRIGGER 4
+#define LEVEL0_COUNT_MAX 24
+
+struct maintenance;
+struct tree;
+
+struct engine {
+	struct engine_options options; /* with the defaults filled in */
+	char shard_directory[PATH_BYTES_MAX];
+	char runtime_directory[PATH_BYTES_MAX];
+	char journal_directory[PATH_BYTES_MAX];
+	struct pick_options pick;
+	struct tree *tree;
+	struct apply *apply;
+	struct apply_store store; /* how `apply` sees this engine */
+	struct journal_options journal_options;
+	struct journal *journal; /* NULL during recovery */
+	struct maintenance *maintenance;
+	struct stamp stamp;
+	uint64_t applied_sequence; /* of the last batch applied */
+	uint64_t active_since_ms; /* monotonic; 0: the memtable is empty */
+	uint64_t next_sync_ms;
+	uint64_t next_disk_check_ms;
+	uint64_t next_clock_ms;
+	uint64_t disk_free_bytes;
+	bool unsynced; /* the journal holds what no sync has covered */
+	struct error failure; /* not OK once the engine has ended */
+};
+
+/* Notes the failure that ends the engine and returns it. */
+enum status engine_fail(struct engine *engine, struct error *err);
+
+/* The functions by which applying a batch reads and writes the tree. */
+struct apply_store engine_store(struct engine *engine);
+
+/* Freezes the active memtable, if it holds anything. */
+enum status engine_freeze(struct engine *engine, struct error *err) MUST_CHECK;
+
+/* Journals, applies and publishes a batch without a writer: the time. */
+enum status
+engine_write_clock(struct engine *engine, struct error *err) MUST_CHECK;
+
+/* The time for the next batch, also set for readers to go by. */
+uint64_t engine_now_ms(struct engine *engine);
+
+/* What admission is judged by. */
+struct admission_load;
+struct admission_load engine_load(const struct engine *engine);
+
+#endif

@@ -1,0 +1,336 @@
+/* engine_write - the path of a batch: journal, sync, apply, publish. */
+#include <inttypes.h>
+
+#include "common/base/check.h"
+#include "common/codec/checksum.h"
+#include "common/command/batch.h"
+#include "common/journal/journal.h"
+#include "common/metrics/metrics.h"
+#include "storaged/commit/admission.h"
+#include "storaged/engine_state.h"
+#include "storaged/maintenance/maintenance.h"
+#include "storaged/tree/tree.h"
+
+/*
+ * Batches that are journaled together before any of them is applied. The
+ * bound is for the array; a round that is full is just followed by another.
+ */
+#define ROUND_BATCHES_MAX 64
+
+struct round {
+	struct engine_request *requests[ROUND_BATCHES_MAX];
+	struct batch batches[ROUND_BATCHES_MAX];
+	uint64_t first_sequences[ROUND_BATCHES_MAX];
+	size_t count;
+};
+
+static enum status
+store_get(void *context, const struct apply_key *key, struct entry *out,
+    bool *found, struct error *err)
+{
+	struct engine *engine = context;
+
+	struct memtable_query query = {
+	    .key = key->key,
+	    .hash = key->hash,
+	    .sequence_max = UINT64_MAX,
+	};
+
+	return tree_get(engine->tree, &query, key->now_ms, out, found, err);
+}
+
+static enum status
+rotate(struct engine *engine, const struct apply_need *need, struct error *err)
+{
+	struct recovery_point point = {
+	    .sequence = engine->applied_sequence,
+	    .clock_ms = apply_clock_ms(engine->apply),
+	};
+
+	apply_encode(engine->apply, &point.writers);
+	if (tree_rotate(engine->tree, &point, need->entries, need->bytes,
+		need->ranges, err) != STATUS_OK)
+		return error_wrap(err, "new memtable");
+	engine->active_since_ms = 0;
+	return STATUS_OK;
+}
+
+/* Called with all that a batch writes, after it has been journaled. */
+static enum status
+store_reserve(void *context, const struct apply_need *need, struct error *err)
+{
+	struct engine *engine = context;
+
+	if (!tree_fits(
+		engine->tree, need->entries, need->bytes, need->ranges)) {
+		if (rotate(engine, need, err) != STATUS_OK)
+			return err->code;
+		/* Recovery has nobody else to make room. */
+		if (engine->journal == NULL &&
+		    tree_frozen_count(engine->tree) >= FROZEN_RECOVERY_MAX &&
+		    maintenance_flush_now(engine->maintenance, err) !=
+			STATUS_OK)
+			return err->code;
+	}
+	if (engine->active_since_ms == 0)
+		engine->active_since_ms =
+		    clock_monotonic_ms(engine->options.clock);
+	return STATUS_OK;
+}
+
+static void
+store_put(void *context, const struct entry *entry, uint64_t hash)
+{
+	struct engine *engine = context;
+
+	tree_add(engine->tree, entry, hash);
+}
+
+static void
+store_delete_range(void *context, const struct range_tombstone *range)
+{
+	struct engine *engine = context;
+
+	tree_add_range(engine->tree, range);
+}
+
+struct apply_store
+engine_store(struct engine *engine)
+{
+	return (struct apply_store){
+	    .context = engine,
+	    .get = store_get,
+	    .reserve = store_reserve,
+	    .put = store_put,
+	    .delete_range = store_delete_range,
+	};
+}
+
+enum status
+engine_freeze(struct engine *engine, struct error *err)
+{
+	static const struct apply_need nothing = {0};
+	const struct memtable_stats *stats = tree_active_stats(engine->tree);
+	uint64_t recovered = tree_catalog(engine->tree)->recovery.sequence;
+
+	/* Without entries there may still be a point to move: ticks. */
+	if (stats == NULL || engine->applied_sequence == recovered)
+		return STATUS_OK;
+	return rotate(engine, &nothing, err);
+}
+
+/*
+ * Answers a request that is not to be journaled; false if it is. A verdict
+ * that depends on batches still in the round is not asked for: see the
+ * caller.
+ */
+static bool
+answer_at_once(struct engine *engine, struct engine_request *request,
+    const struct batch *batch)
+{
+	struct apply_result known;
+
+	if (batch->kind == BATCH_TICK) {
+		request->status = error_set(&request->error, STATUS_INVALID,
+		    "a batch without a writer is the store's own");
+		return true;
+	}
+	known = apply_judge(engine->apply, batch);
+	if (known.verdict == WRITERS_NEW)
+		return false;
+	request->status =
+	    writers_verdict_status(known.verdict, &request->error);
+	if (request->status == STATUS_OK) {
+		buffer_append_slice(&request->reply, known.reply);
+		metrics_add(METRIC_BATCHES_REPEATED, 0, 0, 1);
+	}
+	return true;
+}
+
+/* True if the round holds a batch of the same writer. */
+static bool
+round_has_writer(const struct round *round, const struct batch *batch)
+{
+	for (size_t i = 0; i < round->count; i++) {
+		if (memcmp(round->batches[i].origin.writer,
+			batch->origin.writer, WRITER_ID_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum status
+journal_batch(struct engine *engine, struct slice bytes, uint32_t commands,
+    uint64_t *first_sequence, struct error *err)
+{
+	*first_sequence = journal_last_sequence(engine->journal) + 1;
+	if (journal_append(engine->journal, *first_sequence, commands + 1,
+		bytes, err) != STATUS_OK)
+		return error_wrap(err, "journal");
+	metrics_add(METRIC_JOURNAL_BYTES, 0, 0, bytes.size);
+	return STATUS_OK;
+}
+
+static enum status
+commit_journal(struct engine *engine, struct error *err)
+{
+	bool sync = engine->options.sync == ENGINE_SYNC_ALWAYS;
+	uint64_t begun_ns = clock_monotonic_ns(engine->options.clock);
+
+	if (journal_commit(engine->journal, sync, err) != STATUS_OK)
+		return error_wrap(err, "journal");
+	engine->unsynced = !sync;
+	metrics_add(METRIC_JOURNAL_COMMITS, 0, 0, 1);
+	if (sync)
+		metrics_observe(METRIC_JOURNAL_SYNC_SECONDS, 0, 0,
+		    clock_monotonic_ns(engine->options.clock) - begun_ns);
+	return STATUS_OK;
+}
+
+static enum status
+apply_one(struct engine *engine, const struct batch *batch,
+    uint64_t first_sequence, struct apply_result *result, struct error *err)
+{
+	if (apply_batch(engine->apply, batch, first_sequence, &engine->store,
+		result, err) != STATUS_OK)
+		return error_wrap(
+		    err, "apply batch at sequence %" PRIu64, first_sequence);
+	engine->applied_sequence = first_sequence + batch->command_count;
+	metrics_add(METRIC_COMMANDS_APPLIED, 0, 0, batch->command_count);
+	return STATUS_OK;
+}
+
+/* Makes a round durable, applies it and lets readers see it. */
+static enum status
+commit_round(struct engine *engine, struct round *round, struct error *err)
+{
+	if (round->count == 0)
+		return STATUS_OK;
+	if (commit_journal(engine, err) != STATUS_OK)
+		return err->code;
+	metrics_observe(METRIC_COMMIT_BATCHES, 0, 0, round->count);
+	for (size_t i = 0; i < round->count; i++) {
+		struct engine_request *request = round->requests[i];
+		struct apply_result result;
+
+		if (apply_one(engine, &round->batches[i],
+			round->first_sequences[i], &result, err) != STATUS_OK)
+			return err->code;
+		request->status =
+		    writers_verdict_status(result.verdict, &request->error);
+		if (request->status == STATUS_OK)
+			buffer_append_slice(&request->reply, result.reply);
+	}
+	tree_publish(engine->tree, engine->applied_sequence,
+	    apply_clock_ms(engine->apply));
+	round->count = 0;
+	return STATUS_OK;
+}
+
+static enum status
+add_to_round(struct engine *engine, struct round *round,
+    struct engine_request *request, const struct batch *batch, uint64_t now_ms,
+    struct error *err)
+{
+	size_t place = round->count;
+
+	batch_set_stamp(request->batch, now_ms);
+	round->requests[place] = request;
+	round->batches[place] = *batch;
+	round->batches[place].stamp_ms = now_ms;
+	round->count++;
+	return journal_batch(engine,
+	    slice_of(request->batch, request->batch_size), batch->command_count,
+	    &round->first_sequences[place], err);
+}
+
+/* Why no write is taken at present; OK if they are. */
+static enum status
+check_admission(const struct engine *engine, struct error *err)
+{
+	struct admission_load load = engine_load(engine);
+
+	if (engine->disk_free_bytes < engine->options.disk_reserve_bytes)
+		return error_set(err, STATUS_NO_SPACE,
+		    "the disk of %s has %" PRIu64 " bytes left, %" PRIu64
+		    " are kept in reserve; free some",
+		    engine->shard_directory, engine->disk_free_bytes,
+		    engine->options.disk_reserve_bytes);
+	if (admission_refuses(&load))
+		return error_set(err, STATUS_BUSY,
+		    "%zu memtables wait to be flushed%s%s", load.frozen_count,
+		    maintenance_trouble(engine->maintenance)[0] == '\0' ? ""
+									: ": ",
+		    maintenance_trouble(engine->maintenance));
+	return STATUS_OK;
+}
+
+static enum status
+write_one(struct engine *engine, struct round *round,
+    struct engine_request *request, uint64_t now_ms, struct error *err)
+{
+	struct batch batch;
+
+	request->status =
+	    batch_decode(slice_of(request->batch, request->batch_size), &batch,
+		&request->error);
+	if (request->status != STATUS_OK)
+		return STATUS_OK;
+	/* Only one that has been applied says what its writer's next is. */
+	if ((round->count == ROUND_BATCHES_MAX ||
+		round_has_writer(round, &batch)) &&
+	    commit_round(engine, round, err) != STATUS_OK)
+		return err->code;
+	if (answer_at_once(engine, request, &batch))
+		return STATUS_OK;
+	request->status = check_admission(engine, &request->error);
+	if (request->status != STATUS_OK)
+		return STATUS_OK;
+	return add_to_round(engine, round, request, &batch, now_ms, err);
+}
+
+enum status
+engine_write(struct engine *engine, struct engine_request *requests,
+    size_t count, struct error *err)
+{
+	struct round round = {.count = 0};
+	uint64_t now_ms;
+
+	if (engine->failure.code != STATUS_OK)
+		return error_copy(err, &engine->failure);
+	now_ms = engine_now_ms(engine);
+	for (size_t i = 0; i < count; i++) {
+		if (write_one(engine, &round, &requests[i], now_ms, err) !=
+		    STATUS_OK)
+			return engine_fail(engine, err);
+	}
+	if (commit_round(engine, &round, err) != STATUS_OK)
+		return engine_fail(engine, err);
+	return STATUS_OK;
+}
+
+enum status
+engine_write_clock(struct engine *engine, struct error *err)
+{
+	static const struct batch_origin own = {0};
+	struct batch_builder builder = {0};
+	uint64_t now_ms = engine_now_ms(engine);
+	struct slice bytes = batch_builder_finish(&builder, &own, now_ms);
+	struct apply_result result;
+	struct batch batch;
+	uint64_t first_sequence;
+	enum status status = batch_decode(bytes, &batch, err);
+
+	CHECK(status == STATUS_OK);
+	status = journal_batch(engine, bytes, 0, &first_sequence, err);
+	if (status == STATUS_OK)
+		status = commit_journal(engine, err);
+	if (status == STATUS_OK)
+		status =
+		    apply_one(engine, &batch, first_sequence, &result, err);
+	if (status == STATUS_OK)
+		tree_publish(engine->tree, engine->applied_sequence,
+		    apply_clock_ms(engine->apply));
+	batch_builder_deinit(&builder);
+	return status;
+}

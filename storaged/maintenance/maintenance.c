@@ -1,0 +1,526 @@
+#include "storaged/maintenance/maintenance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/journal/journal.h"
+#include "common/log/log.h"
+#include "common/lsm/view/view_path.h"
+#include "common/metrics/metrics.h"
+#include "common/os/clock.h"
+#include "common/os/path.h"
+#include "storaged/background/background.h"
+#include "storaged/compaction/compaction.h"
+#include "storaged/flush/flush.h"
+#include "storaged/tree/tree.h"
+
+#define RETRY_MS 1000
+
+/* One kind of work: its job, what it made, and when it may be tried again. */
+struct task {
+	struct job job; /* first: a job is cast back to its task */
+	struct maintenance *owner;
+	bool running;
+	bool finished; /* ended, and its outcome not yet taken in */
+	uint64_t retry_ms;
+	uint64_t begun_ns;
+	enum status status;
+	struct error error;
+};
+
+struct maintenance {
+	struct maintenance_options options;
+	char shard_directory[PATH_BYTES_MAX];
+	char runtime_directory[PATH_BYTES_MAX];
+	char journal_directory[PATH_BYTES_MAX];
+	struct tree *tree;
+	struct journal *journal; /* NULL during recovery */
+	struct background *background;
+	char trouble[ERROR_TEXT_BYTES_MAX];
+
+	struct flush_task {
+		struct task task;
+		struct rewrite_options rewrite;
+		const struct memtable_reader *memtable;
+		struct rewrite_result result;
+	} flush;
+	struct compaction_task {
+		struct task task;
+		struct rewrite_options rewrite;
+		struct pick pick;
+		struct older_tables older;
+		struct rewrite_result result;
+	} compaction;
+	struct memtable_task {
+		struct task task;
+		struct memtable_options memtable;
+		struct memtable_writer *made;
+	} memtable;
+	struct segment_task {
+		struct task task;
+		struct journal_options journal;
+		struct journal_spare *made;
+	} segment;
+};
+
+static void
+on_job_done(struct job *job)
+{
+	struct task *task = (struct task *)job;
+
+	task->running = false;
+	task->finished = true;
+}
+
+static void
+task_start(struct task *task, enum lane lane)
+{
+	CHECK(!task->running && !task->finished);
+	task->running = true;
+	task->error = (struct error){0};
+	task->begun_ns = clock_monotonic_ns(&clock_system);
+	background_submit(task->owner->background, lane, &task->job);
+}
+
+static bool
+task_idle(const struct task *task, uint64_t now_ms)
+{
+	return !task->running && now_ms >= task->retry_ms;
+}
+
+static void
+task_init(struct maintenance *maintenance, struct task *task,
+    void (*run)(struct job *job))
+{
+	task->owner = maintenance;
+	task->job.run = run;
+	task->job.on_done = on_job_done;
+}
+
+/*
+ * Notes a failure that may pass; gives back one that will not. What was made
+ * of damaged input cannot get better by trying again.
+ */
+static enum status
+task_failed(
+    struct task *task, const char *what, uint64_t now_ms, struct error *err)
+{
+	struct maintenance *maintenance = task->owner;
+
+	if (task->status == STATUS_CORRUPT) {
+		error_copy(err, &task->error);
+		return error_wrap(err, "%s", what);
+	}
+	task->retry_ms = now_ms + RETRY_MS;
+	snprintf(maintenance->trouble, sizeof(maintenance->trouble),
+	    "%s: %.200s", what, task->error.text);
+	if (task->status != STATUS_SHUTDOWN)
+		log_event(LOG_WARN, "maintenance_failed",
+		    "what=%s retry_ms=%d error=\"%s\"", what, RETRY_MS,
+		    task->error.text);
+	return STATUS_OK;
+}
+
+static void
+rewrite_options_init(const struct maintenance *maintenance,
+    struct rewrite_options *rewrite, unsigned level)
+{
+	const struct catalog *catalog = tree_catalog(maintenance->tree);
+
+	*rewrite = (struct rewrite_options){
+	    .fs = maintenance->options.fs,
+	    .shard_directory = maintenance->shard_directory,
+	    .store_id = maintenance->options.store_id,
+	    .next_number = tree_next_number(maintenance->tree),
+	    .compression = maintenance->options.pick.compression[level],
+	    .block_bytes = maintenance->options.block_bytes,
+	    .table_bytes_max = maintenance->options.table_bytes_max,
+	    .level = level,
+	    .clock_ms = catalog->recovery.clock_ms,
+	};
+}
+
+static void
+run_flush(struct job *job)
+{
+	struct flush_task *flush = (struct flush_task *)job;
+
+	flush->task.status = flush_memtable(&flush->rewrite, flush->memtable,
+	    &flush->result, &flush->task.error);
+}
+
+static void
+prepare_flush(struct maintenance *maintenance)
+{
+	struct flush_task *flush = &maintenance->flush;
+	const struct frozen_memtable *oldest =
+	    tree_oldest_frozen(maintenance->tree);
+
+	rewrite_options_init(maintenance, &flush->rewrite, 0);
+	/* One memtable makes one table, and its own point is its clock. */
+	flush->rewrite.table_bytes_max = UINT64_MAX;
+	flush->rewrite.clock_ms = oldest->point.clock_ms;
+	flush->memtable = memtable_writer_reader(oldest->memtable);
+}
+
+static void
+release_journal(struct maintenance *maintenance)
+{
+	uint64_t sequence = tree_catalog(maintenance->tree)->recovery.sequence;
+	struct error err;
+
+	if (maintenance->journal == NULL)
+		return;
+	/* What cannot be released now is released with the next flush. */
+	if (journal_release(maintenance->journal, sequence, &err) != STATUS_OK)
+		log_event(LOG_WARN, "journal_release_failed", "error=\"%s\"",
+		    err.text);
+}
+
+static enum status
+take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
+{
+	struct flush_task *flush = &maintenance->flush;
+	struct rewrite_result *result = &flush->result;
+	enum status status;
+
+	if (flush->task.status != STATUS_OK)
+		return task_failed(&flush->task, "flush", now_ms, err);
+	maintenance->trouble[0] = '\0';
+	metrics_add(METRIC_FLUSHES, 0, 0, 1);
+	metrics_add(METRIC_FLUSH_BYTES, 0, 0, result->written_bytes);
+	metrics_observe(METRIC_FLUSH_SECONDS, 0, 0,
+	    clock_monotonic_ns(&clock_system) - flush->task.begun_ns);
+	status = tree_install_flush(
+	    maintenance->tree, result->tables, result->count, err);
+	/* The tree has taken the tables, whatever came of it. */
+	result->count = 0;
+	rewrite_result_deinit(result);
+	if (status == STATUS_OK)
+		release_journal(maintenance);
+	return status;
+}
+
+static void
+run_compaction(struct job *job)
+{
+	struct compaction_task *compaction = (struct compaction_task *)job;
+
+	compaction->task.status =
+	    compaction_run(&compaction->rewrite, compaction->pick.inputs,
+		compaction->pick.input_count, &compaction->older,
+		background_stop(compaction->task.owner->background),
+		&compaction->result, &compaction->task.error);
+}
+
+static void
+prepare_compaction(struct maintenance *maintenance, struct pick *pick)
+{
+	struct compaction_task *compaction = &maintenance->compaction;
+	const struct catalog *catalog = tree_catalog(maintenance->tree);
+
+	compaction->pick = *pick;
+	compaction->older = (struct older_tables){0};
+	rewrite_options_init(
+	    maintenance, &compaction->rewrite, pick->output_level);
+	/*
+	 * While this runs nothing else removes tables, so the levels below
+	 * can be borrowed: flushes only add to level 0. The arrays of level
+	 * 0 are never among them.
+	 */
+	for (unsigned i = pick->output_level + 1; i < LEVEL_COUNT; i++) {
+		compaction->older.runs[i] = catalog->levels[i].tables;
+		compaction->older.counts[i] = catalog->levels[i].count;
+	}
+}
+
+static enum status
+take_compaction(
+    struct maintenance *maintenance, uint64_t now_ms, struct error *err)
+{
+	struct compaction_task *compaction = &maintenance->compaction;
+	struct rewrite_result *result = &compaction->result;
+	struct pick *pick = &compaction->pick;
+	enum status status;
+
+	if (compaction->task.status != STATUS_OK) {
+		compaction_pick_deinit(pick);
+		return task_failed(
+		    &compaction->task, "compaction", now_ms, err);
+	}
+	maintenance->trouble[0] = '\0';
+	metrics_add(METRIC_COMPACTIONS, pick->level, 0, 1);
+	metrics_add(
+	    METRIC_COMPACTION_WRITTEN_BYTES, 0, 0, result->written_bytes);
+	metrics_observe(METRIC_COMPACTION_SECONDS, 0, 0,
+	    clock_monotonic_ns(&clock_system) - compaction->task.begun_ns);
+	for (size_t i = 0; i < pick->input_count; i++)
+		metrics_add(METRIC_COMPACTION_READ_BYTES, 0, 0,
+		    pick->inputs[i]->summary.size_bytes);
+	status = tree_install_tables(maintenance->tree, pick->inputs,
+	    pick->input_count, result->tables, result->count, err);
+	result->count = 0;
+	rewrite_result_deinit(result);
+	compaction_pick_deinit(pick);
+	return status;
+}
+
+/* Performs a pick that needs no reading. */
+static enum status
+install_pick(
+    struct maintenance *maintenance, struct pick *pick, struct error *err)
+{
+	enum status status;
+
+	if (pick->kind == PICK_MOVE)
+		status = tree_install_move(maintenance->tree, pick->inputs,
+		    pick->input_count, pick->output_level, err);
+	else
+		status = tree_install_tables(maintenance->tree, pick->inputs,
+		    pick->input_count, NULL, 0, err);
+	compaction_pick_deinit(pick);
+	return status;
+}
+
+static enum status
+start_compaction(struct maintenance *maintenance, struct error *err)
+{
+	struct pick pick;
+
+	do {
+		pick = compaction_pick(tree_catalog(maintenance->tree),
+		    &maintenance->options.pick);
+		if (pick.kind == PICK_NOTHING)
+			return STATUS_OK;
+		if (pick.kind == PICK_REWRITE)
+			break;
+		if (install_pick(maintenance, &pick, err) != STATUS_OK)
+			return err->code;
+	} while (true);
+	prepare_compaction(maintenance, &pick);
+	task_start(&maintenance->compaction.task, LANE_COMPACT);
+	return STATUS_OK;
+}
+
+static void
+run_memtable(struct job *job)
+{
+	struct memtable_task *task = (struct memtable_task *)job;
+	char path[PATH_BYTES_MAX];
+
+	view_path_memtable(
+	    path, task->task.owner->runtime_directory, task->memtable.number);
+	task->task.status = memtable_writer_create(task->task.owner->options.fs,
+	    path, &task->memtable, &task->made, &task->task.error);
+}
+
+static void
+start_memtable(struct maintenance *maintenance)
+{
+	struct memtable_task *task = &maintenance->memtable;
+
+	task->memtable = (struct memtable_options){
+	    .number = atomic_fetch_add(tree_next_number(maintenance->tree), 1),
+	    .store_id = maintenance->options.store_id,
+	    .shard = maintenance->options.shard,
+	    .first_sequence = 1,
+	    .capacity_bytes = maintenance->options.memtable_bytes,
+	};
+	task_start(&task->task, LANE_FLUSH);
+}
+
+static void
+run_segment(struct job *job)
+{
+	struct segment_task *task = (struct segment_task *)job;
+
+	task->task.status = journal_spare_prepare(
+	    &task->journal, &task->made, &task->task.error);
+}
+
+static void
+start_segment(struct maintenance *maintenance)
+{
+	struct segment_task *task = &maintenance->segment;
+
+	task->journal = (struct journal_options){
+	    .fs = maintenance->options.fs,
+	    .directory = maintenance->journal_directory,
+	    .store_id = maintenance->options.store_id,
+	    .shard = maintenance->options.shard,
+	    .segment_bytes = maintenance->options.journal_segment_bytes,
+	};
+	task_start(&task->task, LANE_FLUSH);
+}
+
+static enum status
+take_spares(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
+{
+	struct memtable_task *memtable = &maintenance->memtable;
+	struct segment_task *segment = &maintenance->segment;
+
+	if (memtable->task.finished) {
+		memtable->task.finished = false;
+		if (memtable->task.status == STATUS_OK)
+			tree_give_spare(maintenance->tree, memtable->made);
+		else if (task_failed(&memtable->task, "memtable", now_ms,
+			     err) != STATUS_OK)
+			return err->code;
+		memtable->made = NULL;
+	}
+	if (segment->task.finished) {
+		segment->task.finished = false;
+		if (segment->task.status == STATUS_OK)
+			journal_spare_give(maintenance->journal, segment->made);
+		else if (task_failed(&segment->task, "journal segment", now_ms,
+			     err) != STATUS_OK)
+			return err->code;
+		segment->made = NULL;
+	}
+	return STATUS_OK;
+}
+
+static enum status
+take_finished(
+    struct maintenance *maintenance, uint64_t now_ms, struct error *err)
+{
+	(void)background_poll(maintenance->background);
+	if (take_spares(maintenance, now_ms, err) != STATUS_OK)
+		return err->code;
+	if (maintenance->flush.task.finished) {
+		maintenance->flush.task.finished = false;
+		if (take_flush(maintenance, now_ms, err) != STATUS_OK)
+			return err->code;
+	}
+	if (maintenance->compaction.task.finished) {
+		maintenance->compaction.task.finished = false;
+		if (take_compaction(maintenance, now_ms, err) != STATUS_OK)
+			return err->code;
+	}
+	return STATUS_OK;
+}
+
+enum status
+maintenance_step(
+    struct maintenance *maintenance, uint64_t now_ms, struct error *err)
+{
+	if (take_finished(maintenance, now_ms, err) != STATUS_OK)
+		return err->code;
+	if (task_idle(&maintenance->flush.task, now_ms) &&
+	    tree_frozen_count(maintenance->tree) > 0) {
+		prepare_flush(maintenance);
+		task_start(&maintenance->flush.task, LANE_FLUSH);
+	}
+	if (maintenance->journal == NULL)
+		return STATUS_OK;
+	if (task_idle(&maintenance->memtable.task, now_ms) &&
+	    tree_wants_spare(maintenance->tree))
+		start_memtable(maintenance);
+	if (task_idle(&maintenance->segment.task, now_ms) &&
+	    journal_wants_spare(maintenance->journal))
+		start_segment(maintenance);
+	if (task_idle(&maintenance->compaction.task, now_ms))
+		return start_compaction(maintenance, err);
+	return STATUS_OK;
+}
+
+enum status
+maintenance_flush_now(struct maintenance *maintenance, struct error *err)
+{
+	struct flush_task *flush = &maintenance->flush;
+
+	while (flush->task.running) {
+		background_wait(maintenance->background);
+		if (take_finished(maintenance, 0, err) != STATUS_OK)
+			return err->code;
+	}
+	while (tree_frozen_count(maintenance->tree) > 0) {
+		prepare_flush(maintenance);
+		flush->task.begun_ns = clock_monotonic_ns(&clock_system);
+		flush->task.job.run(&flush->task.job);
+		if (flush->task.status != STATUS_OK)
+			return error_copy(err, &flush->task.error);
+		if (take_flush(maintenance, 0, err) != STATUS_OK)
+			return err->code;
+	}
+	return STATUS_OK;
+}
+
+bool
+maintenance_busy(const struct maintenance *maintenance)
+{
+	struct pick pick;
+	bool due;
+
+	if (background_busy(maintenance->background) ||
+	    tree_frozen_count(maintenance->tree) > 0)
+		return true;
+	pick = compaction_pick(
+	    tree_catalog(maintenance->tree), &maintenance->options.pick);
+	due = pick.kind != PICK_NOTHING;
+	compaction_pick_deinit(&pick);
+	return due;
+}
+
+void
+maintenance_wait(struct maintenance *maintenance)
+{
+	background_wait(maintenance->background);
+}
+
+int
+maintenance_descriptor(const struct maintenance *maintenance)
+{
+	return background_descriptor(maintenance->background);
+}
+
+const char *
+maintenance_trouble(const struct maintenance *maintenance)
+{
+	return maintenance->trouble;
+}
+
+struct maintenance *
+maintenance_create(const struct maintenance_options *options, struct tree *tree)
+{
+	struct maintenance *maintenance = mem_new(sizeof(*maintenance));
+
+	maintenance->options = *options;
+	snprintf(maintenance->shard_directory, PATH_BYTES_MAX, "%s",
+	    options->shard_directory);
+	snprintf(maintenance->runtime_directory, PATH_BYTES_MAX, "%s",
+	    options->runtime_directory);
+	snprintf(maintenance->journal_directory, PATH_BYTES_MAX, "%s",
+	    options->journal_directory);
+	maintenance->tree = tree;
+	maintenance->background = background_create(options->threads);
+	task_init(maintenance, &maintenance->flush.task, run_flush);
+	task_init(maintenance, &maintenance->compaction.task, run_compaction);
+	task_init(maintenance, &maintenance->memtable.task, run_memtable);
+	task_init(maintenance, &maintenance->segment.task, run_segment);
+	return maintenance;
+}
+
+void
+maintenance_attach_journal(
+    struct maintenance *maintenance, struct journal *journal)
+{
+	maintenance->journal = journal;
+}
+
+void
+maintenance_close(struct maintenance *maintenance)
+{
+	if (maintenance == NULL)
+		return;
+	background_close(maintenance->background);
+	rewrite_result_deinit(&maintenance->flush.result);
+	rewrite_result_deinit(&maintenance->compaction.result);
+	compaction_pick_deinit(&maintenance->compaction.pick);
+	memtable_writer_close(maintenance->memtable.made);
+	journal_spare_close(maintenance->segment.made);
+	mem_free(maintenance);
+}

@@ -1,0 +1,73 @@
+/*
+ * maintenance - keeps a tree in shape: flushes, compacts, prepares files
+ * ahead, and lets go of journal segments that tables have made needless.
+ *
+ * Each maintenance_step() takes what finished jobs have made into the tree
+ * and begins what is due. At most one flush and one compaction are under way.
+ *
+ * Failure    A job that fails for want of space, memory or descriptors is
+ *            tried again after a while; corruption it met is returned by
+ *            maintenance_step() and ends the engine.
+ * Threads    The engine's thread; jobs run on background's.
+ */
+#ifndef STORAGED_MAINTENANCE_MAINTENANCE_H
+#define STORAGED_MAINTENANCE_MAINTENANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/os/file_system.h"
+#include "storaged/compaction/pick.h"
+
+struct journal;
+struct maintenance;
+struct tree;
+
+struct maintenance_options {
+	struct file_system *fs;
+	unsigned shard;
+	const uint8_t *store_id;
+	const char *shard_directory;
+	const char *runtime_directory;
+	const char *journal_directory;
+	size_t memtable_bytes;
+	uint64_t journal_segment_bytes;
+	size_t block_bytes;
+	uint64_t table_bytes_max;
+	struct pick_options pick;
+	bool threads; /* false: jobs run inside maintenance_step() */
+};
+
+/* Borrows the tree; the options' strings are copied. */
+struct maintenance *maintenance_create(
+    const struct maintenance_options *options, struct tree *tree);
+
+/* From here on segments are released and prepared too. Borrowed. */
+void maintenance_attach_journal(
+    struct maintenance *maintenance, struct journal *journal);
+
+/* See above. `now_ms` is monotonic. */
+enum status maintenance_step(struct maintenance *maintenance, uint64_t now_ms,
+    struct error *err) MUST_CHECK;
+
+/* Flushes all frozen memtables before it returns, on this thread. */
+enum status maintenance_flush_now(
+    struct maintenance *maintenance, struct error *err) MUST_CHECK;
+
+/* True while jobs are under way or one is due. */
+bool maintenance_busy(const struct maintenance *maintenance);
+
+/* Blocks until a job has ended, if one is under way. */
+void maintenance_wait(struct maintenance *maintenance);
+
+/* Readable when maintenance_step() has something to take in. */
+int maintenance_descriptor(const struct maintenance *maintenance);
+
+/* The text of the last failure that is being tried again; "" if none is. */
+const char *maintenance_trouble(const struct maintenance *maintenance);
+
+/* Waits for running jobs and frees. */
+void maintenance_close(struct maintenance *maintenance);
+
+#endif
