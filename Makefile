@@ -20,7 +20,7 @@ $(error MODE is $(MODE); it must be release, debug, asan or tsan)
 endif
 CPPFLAGS += -I. -D_GNU_SOURCE -DKVSTORE_VERSION='"$(VERSION)"'
 CFLAGS += -std=c11 $(FLAGS_$(MODE)) $(WARNINGS) -fstack-protector-strong
-LDFLAGS += $(filter -fsanitize=%,$(FLAGS_$(MODE)))
+LDFLAGS += -Wl,--as-needed $(filter -fsanitize=%,$(FLAGS_$(MODE)))
 
 .DEFAULT_GOAL := help
 include build.mk

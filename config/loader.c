@@ -98,32 +98,73 @@ check_scalar(const struct loader *loader, const yaml_event_t *event,
 	return fail_at(loader, &event->start_mark, err);
 }
 
+/* The section whose name is nearest to `wrong`; "" when none is near. */
+static void
+nearest_section(const char *wrong, char out[SCHEMA_NAME_BYTES_MAX])
+{
+	size_t best_distance = SIZE_MAX;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+		const char *known = schema_key((enum config_key)i)->path;
+		size_t size = strcspn(known, ".");
+		char name[SCHEMA_NAME_BYTES_MAX];
+		struct nearest nearest = {.wrong = wrong};
+
+		snprintf(name, sizeof(name), "%.*s", (int)size, known);
+		if (known[size] == '.')
+			nearest_offer(&nearest, name);
+		if (nearest.best == NULL || nearest.distance >= best_distance)
+			continue;
+		best_distance = nearest.distance;
+		snprintf(out, SCHEMA_NAME_BYTES_MAX, "%s", name);
+	}
+}
+
+/* "http has addr, workers, idle_timeout" */
+static void
+list_section(const char *section, struct buffer *out)
+{
+	size_t size = strlen(section);
+	const char *comma = "";
+
+	buffer_printf(out, "%s has ", section);
+	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+		const char *known = schema_key((enum config_key)i)->path;
+
+		if (strncmp(known, section, size) != 0 || known[size] != '.')
+			continue;
+		buffer_printf(out, "%s%s", comma, known + size + 1);
+		comma = ", ";
+	}
+	buffer_append_byte(out, '\0');
+}
+
 static enum status
 unknown_key(const struct loader *loader, const char *path,
     const yaml_mark_t *mark, struct error *err)
 {
 	const char *nearest = schema_nearest_path(path);
-	char name[32];
-	struct nearest section = {.wrong = path};
+	char section[SCHEMA_NAME_BYTES_MAX];
+	struct buffer list = {0};
 
-	for (size_t i = 0; i < CONFIG_KEY_COUNT && nearest == NULL; i++) {
-		const char *known = schema_key((enum config_key)i)->path;
-
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(known, "."),
-		    known);
-		section.best = NULL;
-		nearest_offer(&section, name);
-		if (section.best != NULL)
-			nearest = name;
-	}
-	if (nearest != NULL)
+	nearest_section(path, section);
+	if (nearest == NULL && section[0] != '\0')
+		nearest = section;
+	if (nearest != NULL) {
 		error_set(err, STATUS_INVALID,
 		    "unknown key \"%.60s\"; did you mean \"%s\"?", path,
 		    nearest);
-	else
+	} else if (loader->section[0] != '\0') {
+		list_section(loader->section, &list);
+		error_set(err, STATUS_INVALID, "unknown key \"%.60s\"; %s",
+		    path, (char *)list.data);
+		buffer_deinit(&list);
+	} else {
 		error_set(err, STATUS_INVALID,
 		    "unknown key \"%.60s\"; -print-config lists all keys",
 		    path);
+	}
 	return fail_at(loader, mark, err);
 }
 

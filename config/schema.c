@@ -112,13 +112,15 @@ nearest_offer(struct nearest *nearest, const char *candidate)
 {
 	size_t wrong_size = strlen(nearest->wrong);
 	size_t size = strlen(candidate);
+	size_t longer;
 	size_t distance;
 
 	if (wrong_size > SCHEMA_NAME_BYTES_MAX || size > SCHEMA_NAME_BYTES_MAX)
 		return;
 	distance = edit_distance(nearest->wrong, wrong_size, candidate, size);
 	/* A third of the letters wrong is a slip; more is another word. */
-	if (distance > 1 + size / 4 || distance >= size)
+	longer = size > wrong_size ? size : wrong_size;
+	if (distance > 1 + longer / 3 || distance >= size)
 		return;
 	if (nearest->best == NULL || distance < nearest->distance) {
 		nearest->best = candidate;
@@ -129,14 +131,18 @@ nearest_offer(struct nearest *nearest, const char *candidate)
 const char *
 schema_nearest_path(const char *wrong)
 {
-	struct nearest nearest = {.wrong = wrong};
-	const char *point = strrchr(wrong, '.');
-	const char *last = point == NULL ? wrong : point + 1;
+	const char *point = strchr(wrong, '.');
+	size_t section_size = point == NULL ? 0 : (size_t)(point + 1 - wrong);
+	const char *last = wrong + section_size;
+	struct nearest nearest = {.wrong = last};
 
-	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
-		nearest_offer(&nearest, keys[i].path);
+	/* The section is right: what else is in it? */
+	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+		if (strncmp(keys[i].path, wrong, section_size) == 0)
+			nearest_offer(&nearest, keys[i].path + section_size);
+	}
 	if (nearest.best != NULL)
-		return nearest.best;
+		return nearest.best - section_size;
 	/* Then perhaps a good name in the wrong section. */
 	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
 		point = strchr(keys[i].path, '.');

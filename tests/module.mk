@@ -5,6 +5,9 @@ ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
 $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_crash,storaged,$(ENGINE_SUPPORT))
 
+# Not a test itself: the programs that tests/component/test_supervisor starts.
+$(call test_program,support/fake_worker,common/worker common/os,)
+
 test: deps-test ## the test suite (MODE=asan or tsan for sanitizers)
 	@$(MAKE) --no-print-directory -j$$(nproc) programs unit-tests \
 	    test-programs

@@ -67,6 +67,12 @@ static const struct {
 } wrong[] = {
     {"http:\n  adr: :80\n",
 	"k.yaml:2:3: unknown key \"http.adr\"; did you mean \"http.addr\"?"},
+    {"http:\n  colour: red\n",
+	"k.yaml:2:3: unknown key \"http.colour\"; http has addr, workers, "
+	"idle_timeout"},
+    {"tcp:\n  max_mem_size: 1MB\n",
+	"k.yaml:2:3: unknown key \"tcp.max_mem_size\"; did you mean "
+	"\"memory.max_mem_size\"?"},
     {"max_mem_size: 1MB\n",
 	"k.yaml:1:1: unknown key \"max_mem_size\"; did you mean "
 	"\"memory.max_mem_size\"?"},
