@@ -381,9 +381,6 @@ read_all(struct recovery *recovery, struct error *err)
 			return lost(recovery->path, 0,
 			    "no intact header, and a later segment follows",
 			    err);
-		if (recovery->file->header.first_sequence != recovery->expected)
-			return lost(recovery->path, 0,
-			    "it does not follow on the segment before", err);
 		if (read_segment(recovery, err) != STATUS_OK)
 			return err->code;
 		if (!recovery->is_tail)

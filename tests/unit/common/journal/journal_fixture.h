@@ -10,6 +10,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/check.h"
+#include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/journal/journal.h"
 #include "common/os/file.h"

@@ -61,11 +61,21 @@ records_come_back_in_order_over_many_segments(void)
 	scratch_deinit(&scratch);
 }
 
+static enum status
+count_name(void *context, const char *name, struct error *err)
+{
+	unsigned *count = context;
+
+	(*count)++;
+	return STATUS_OK;
+}
+
 static void
 only_records_above_the_recovery_point_are_given(void)
 {
 	struct scratch scratch;
 	struct journal_fixture f;
+	unsigned files = 0;
 	uint64_t last;
 
 	scratch_init(&scratch);
@@ -87,7 +97,11 @@ only_records_above_the_recovery_point_are_given(void)
 			CU_ASSERT_EQUAL(f.first, 0);
 		}
 	}
+	/* What is not needed any more is gone. */
 	CU_ASSERT_EQUAL(journal_segment_count(f.journal), 1);
+	ASSERT_OK(
+	    directory_list(scratch.path, count_name, &files, &f.err), &f.err);
+	CU_ASSERT_EQUAL(files, 1);
 	reopen(&f, last + 10);
 	CU_ASSERT_EQUAL(journal_last_sequence(f.journal), last + 10);
 	journal_fixture_fill(&f, 1);
@@ -227,6 +241,7 @@ commit_is_one_write_of_whole_pages_and_one_sync(void)
 	struct scratch scratch;
 	struct journal_fixture f;
 	struct fault_file_system *fault;
+	struct stat info;
 	uint64_t calls;
 
 	scratch_init(&scratch);
@@ -234,6 +249,8 @@ commit_is_one_write_of_whole_pages_and_one_sync(void)
 	journal_fixture_init(&f, fault_file_system_table(fault), scratch.path);
 	f.options.segment_bytes = 1 << 16;
 	ASSERT_OK(journal_fixture_open(&f, 0), &f.err);
+	CHECK(stat(journal_fixture_segment(scratch.path, 1), &info) == 0);
+	CU_ASSERT_EQUAL(info.st_size, 1 << 16);
 	calls = fault_file_system_calls(fault);
 	for (int i = 0; i < 10; i++)
 		ASSERT_OK(journal_fixture_append(&f), &f.err);
@@ -256,6 +273,14 @@ commit_is_one_write_of_whole_pages_and_one_sync(void)
 	journal_fixture_close(&f);
 	fault_file_system_close(fault);
 	scratch_deinit(&scratch);
+}
+
+static enum status
+refuse_leftover(void *context, const char *name, struct error *err)
+{
+	if (strstr(name, ".spare") == NULL && strstr(name, ".new") == NULL)
+		return STATUS_OK;
+	return error_set(err, STATUS_CONFLICT, "%s is left", name);
 }
 
 static void
@@ -287,7 +312,12 @@ given_spare_becomes_the_next_segment(void)
 	/* A spare left behind goes with the next opening. */
 	ASSERT_OK(journal_spare_prepare(&f.options, &spare, &f.err), &f.err);
 	journal_spare_close(spare);
+	CU_ASSERT_EQUAL(
+	    directory_list(scratch.path, refuse_leftover, NULL, &f.err),
+	    STATUS_CONFLICT);
 	reopen(&f, 0);
+	ASSERT_OK(directory_list(scratch.path, refuse_leftover, NULL, &f.err),
+	    &f.err);
 	CU_ASSERT_EQUAL(f.next, journal_last_sequence(f.journal) + 1);
 	CU_ASSERT_TRUE(journal_wants_spare(f.journal));
 	journal_fixture_close(&f);
