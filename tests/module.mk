@@ -19,6 +19,7 @@ unit: ## the unit tests alone, without installing anything
 
 unit-tests: $(UNIT_TESTS)
 
+$(call bench_program,bench_command,storaged/apply common/os)
 $(call bench_program,bench_memtable,common/lsm/memtable)
 
 bench-programs: $(BENCH_PROGRAMS)

@@ -122,8 +122,8 @@ void batch_builder_add_rest(struct batch_builder *builder,
 
 /*
  * Completes the batch, with no group open; a tick or a registration has no
- * groups. The bytes are borrowed until the next call with this builder, and may
- * be taken over by taking `builder->buffer`, leaving a zeroed one.
+ * groups. The bytes are borrowed until the next call with this builder. Taking
+ * `builder->buffer` and zeroing the builder takes them over.
  */
 struct slice batch_builder_finish(struct batch_builder *builder,
     const struct batch_origin *origin, uint64_t stamp_ms);

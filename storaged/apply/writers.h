@@ -33,7 +33,7 @@
 #define WRITER_IDLE_MS_MAX (24u * 3600 * 1000)
 
 /* Beyond this the replies of those idle for longest are dropped. */
-#define WRITERS_REPLY_BYTES_MAX (256u << 20)
+#define WRITERS_REPLY_BYTES_MAX (128u << 20)
 
 enum writers_verdict {
 	WRITERS_NEW, /* the next one of its writer: apply it */
