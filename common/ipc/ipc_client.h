@@ -57,7 +57,10 @@ bool ipc_client_is_ready(const struct ipc_client *client);
 void ipc_client_send(
     struct ipc_client *client, enum ipc_type type, struct slice payload);
 
-/* No callback comes afterwards. NULL is allowed. */
+/*
+ * No callback comes afterwards. Not from inside a callback of this client
+ * (loop_defer does it). NULL is allowed.
+ */
 void ipc_client_close(struct ipc_client *client);
 
 #endif

@@ -46,7 +46,10 @@ ipc_server_create(struct loop *loop, const struct ipc_server_options *options,
 void ipc_request_reply(
     struct ipc_request *request, enum status status, struct slice payload);
 
-/* Requests that are unanswered are dropped. NULL is allowed. */
+/*
+ * Requests that are unanswered are dropped. Not from inside a callback of
+ * this server. NULL is allowed.
+ */
 void ipc_server_close(struct ipc_server *server);
 
 #endif

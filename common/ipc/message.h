@@ -20,6 +20,8 @@
 #define IPC_HEADER_BYTES 16
 /* A batch or reply of 64 MiB fits, with room for its framing. */
 #define IPC_PAYLOAD_BYTES_MAX (64 * 1024 * 1024 + 64 * 1024)
+/* A reply whose status is a failure may say why, whatever its type. */
+#define IPC_ERROR_BYTES_MAX 256
 
 enum ipc_type {
 #define MESSAGE(name, number, request_max, reply_max) IPC_##name = (number),

@@ -1,0 +1,282 @@
+#include "common/ipc/ipc_server.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/transport/ipc/ipc.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/codec/integer.h"
+#include "common/ipc/mailbox.h"
+#include "common/ipc/nng_support.h"
+#include "common/log/log.h"
+#include "common/os/random.h"
+
+#define SOCKET_MODE 0600
+
+/*
+ *   RECEIVING --message--> OWNED --ipc_request_reply()--> SENDING
+ *       ^                                                    |
+ *       +-------------------- sent, or not ------------------+
+ */
+enum request_state {
+	REQUEST_RECEIVING, /* nng has it */
+	REQUEST_OWNED, /* the owner has it */
+	REQUEST_SENDING, /* nng has it */
+};
+
+struct ipc_request {
+	struct mailbox_item item; /* first: found by it */
+	struct ipc_server *server;
+	nng_ctx context;
+	nng_aio *aio;
+	nng_msg *message; /* while OWNED */
+	enum ipc_type type;
+	enum request_state state;
+	bool has_context;
+};
+
+struct ipc_server {
+	struct ipc_server_options options;
+	struct mailbox *mailbox;
+	nng_socket socket;
+	bool has_socket;
+	uint64_t incarnation;
+	bool is_inside;
+	struct ipc_request requests[IPC_REQUESTS_MAX];
+};
+
+static void on_mail(void *context);
+
+/* On a thread of nng's. */
+static void
+on_aio(void *context)
+{
+	struct ipc_request *request = context;
+
+	mailbox_put(request->server->mailbox, &request->item);
+}
+
+static void
+request_move(struct ipc_request *request, enum request_state to)
+{
+	CHECK(to == (request->state + 1) % 3);
+	request->state = to;
+}
+
+static enum status
+request_open(struct ipc_request *request, struct error *err)
+{
+	enum status status;
+
+	status = nng_support_result(
+	    nng_ctx_open(&request->context, request->server->socket), "context",
+	    err);
+	if (status != STATUS_OK)
+		return status;
+	request->has_context = true;
+	status = nng_support_result(
+	    nng_aio_alloc(&request->aio, on_aio, request), "aio", err);
+	if (status != STATUS_OK)
+		return status;
+	nng_ctx_recv(request->context, request->aio);
+	return STATUS_OK;
+}
+
+static enum status
+server_listen(struct ipc_server *server, const char *path, struct error *err)
+{
+	char url[NNG_SUPPORT_URL_BYTES];
+	nng_listener listener;
+	enum status status;
+
+	status = nng_support_url(url, path, err);
+	if (status != STATUS_OK)
+		return status;
+	status =
+	    nng_support_result(nng_rep0_open(&server->socket), "open", err);
+	if (status != STATUS_OK)
+		return status;
+	server->has_socket = true;
+	status = nng_support_prepare(server->socket, err);
+	if (status != STATUS_OK)
+		return status;
+	status = nng_support_result(
+	    nng_listener_create(&listener, server->socket, url), "listen", err);
+	if (status != STATUS_OK)
+		return status;
+	status = nng_support_result(nng_listener_set_int(listener,
+					NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE),
+	    "permissions", err);
+	if (status != STATUS_OK)
+		return status;
+	for (int i = 0; i < IPC_REQUESTS_MAX; i++) {
+		status = request_open(&server->requests[i], err);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return nng_support_result(
+	    nng_listener_start(listener, 0), "listen", err);
+}
+
+enum status
+ipc_server_create(struct loop *loop, const struct ipc_server_options *options,
+    struct ipc_server **out, struct error *err)
+{
+	struct ipc_server *server = mem_new(sizeof(*server));
+
+	CHECK(options->on_request != NULL && options->on_turn_end != NULL);
+	*out = NULL;
+	server->options = *options;
+	server->options.path = NULL;
+	random_fill(&server->incarnation, sizeof(server->incarnation));
+	server->mailbox = mailbox_create(loop, on_mail, server);
+	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
+		server->requests[i].server = server;
+	if (server_listen(server, options->path, err) != STATUS_OK) {
+		ipc_server_close(server);
+		return error_wrap(err, "socket %s", options->path);
+	}
+	*out = server;
+	return STATUS_OK;
+}
+
+/* Answers what the owner has no part in; true if it was that. */
+static bool
+answer_here(struct ipc_request *request, struct ipc_message *message)
+{
+	struct error err;
+	uint8_t incarnation[8];
+
+	if (ipc_request_decode(nng_support_bytes(request->message), message,
+		&err) != STATUS_OK) {
+		log_event(
+		    LOG_WARN, "ipc_request_refused", "reason=\"%s\"", err.text);
+		/* The type may be anything: a refusal goes out as HELLO. */
+		request->type = IPC_HELLO;
+		ipc_request_reply(request, err.code, slice_of_string(err.text));
+		return true;
+	}
+	request->type = message->type;
+	if (message->type != IPC_HELLO)
+		return false;
+	u64_store(incarnation, request->server->incarnation);
+	ipc_request_reply(
+	    request, STATUS_OK, slice_of(incarnation, sizeof(incarnation)));
+	return true;
+}
+
+/* True if the owner was given a request. */
+static bool
+on_received(struct ipc_request *request)
+{
+	struct ipc_server *server = request->server;
+	struct ipc_message message;
+	int result = nng_aio_result(request->aio);
+
+	if (result == NNG_ECLOSED)
+		return false;
+	if (result != 0) {
+		nng_ctx_recv(request->context, request->aio);
+		return false;
+	}
+	request->message = nng_aio_get_msg(request->aio);
+	nng_aio_set_msg(request->aio, NULL);
+	request_move(request, REQUEST_OWNED);
+	if (answer_here(request, &message))
+		return false;
+	server->options.on_request(
+	    server->options.context, request, message.type, message.payload);
+	return true;
+}
+
+static void
+on_sent(struct ipc_request *request)
+{
+	/* A message that was not sent is still ours. */
+	if (nng_aio_result(request->aio) != 0)
+		nng_msg_free(nng_aio_get_msg(request->aio));
+	nng_aio_set_msg(request->aio, NULL);
+	request_move(request, REQUEST_RECEIVING);
+	nng_ctx_recv(request->context, request->aio);
+}
+
+static void
+on_mail(void *context)
+{
+	struct ipc_server *server = context;
+	struct mailbox_list list = STAILQ_HEAD_INITIALIZER(list);
+	struct mailbox_item *item;
+	bool has_requests = false;
+
+	server->is_inside = true;
+	/*
+	 * Taking again after each round gathers what came meanwhile. It ends,
+	 * since a request is given out once before it is answered.
+	 */
+	for (mailbox_take(server->mailbox, &list); !STAILQ_EMPTY(&list);
+	     mailbox_take(server->mailbox, &list)) {
+		while ((item = STAILQ_FIRST(&list)) != NULL) {
+			struct ipc_request *request =
+			    (struct ipc_request *)item;
+
+			STAILQ_REMOVE_HEAD(&list, link);
+			CHECK(request->state != REQUEST_OWNED);
+			if (request->state == REQUEST_SENDING)
+				on_sent(request);
+			else if (on_received(request))
+				has_requests = true;
+		}
+	}
+	if (has_requests)
+		server->options.on_turn_end(server->options.context);
+	server->is_inside = false;
+}
+
+void
+ipc_request_reply(
+    struct ipc_request *request, enum status status, struct slice payload)
+{
+	nng_msg *message;
+
+	CHECK(payload.size <= ipc_reply_bytes_max(request->type));
+	request_move(request, REQUEST_SENDING);
+	message = nng_support_message(request->type, status, payload);
+	/* Only now: the payload may be borrowed from the request. */
+	nng_msg_free(request->message);
+	request->message = NULL;
+	nng_aio_set_msg(request->aio, message);
+	nng_ctx_send(request->context, request->aio);
+}
+
+static void
+request_close(struct ipc_request *request)
+{
+	if (request->aio != NULL) {
+		nng_aio_stop(request->aio);
+		/* Received and not taken, or not sent: it was left here. */
+		if (nng_aio_get_msg(request->aio) != NULL &&
+		    (request->state == REQUEST_RECEIVING) ==
+			(nng_aio_result(request->aio) == 0))
+			nng_msg_free(nng_aio_get_msg(request->aio));
+		nng_aio_free(request->aio);
+	}
+	if (request->has_context)
+		nng_ctx_close(request->context);
+	if (request->message != NULL)
+		nng_msg_free(request->message);
+}
+
+void
+ipc_server_close(struct ipc_server *server)
+{
+	if (server == NULL)
+		return;
+	CHECK(!server->is_inside);
+	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
+		request_close(&server->requests[i]);
+	if (server->has_socket)
+		nng_close(server->socket);
+	mailbox_close(server->mailbox);
+	mem_free(server);
+}
