@@ -322,6 +322,39 @@ a_batch_that_comes_again_is_answered_and_not_applied(void)
 }
 
 static void
+time_alone_removes_idle_writers(void)
+{
+	const struct batch_origin sink = {.number = 0};
+	const struct batch_origin origin = {.writer = {1}};
+	const uint64_t stamps[] = {START_MS, START_MS + WRITER_IDLE_MS_MAX - 1,
+	    START_MS + WRITER_IDLE_MS_MAX};
+	struct batch_builder builder = {0};
+	struct replica one;
+
+	replica_init(&one);
+	for (size_t i = 0; i < SUITE_COUNT(stamps); i++) {
+		struct apply_result result;
+		struct batch batch;
+		struct error err;
+
+		/* A registration, and then ticks. */
+		batch_builder_reset(&builder);
+		ASSERT_OK(batch_decode(batch_builder_finish(&builder,
+					   i == 0 ? &origin : &sink, stamps[i]),
+			      &batch, &err),
+		    &err);
+		ASSERT_OK(apply_batch(one.apply, &batch, i + 1, &one.map.store,
+			      &result, &err),
+		    &err);
+		CU_ASSERT_EQUAL(result.verdict, WRITERS_NEW);
+		CU_ASSERT_EQUAL(apply_clock_ms(one.apply), stamps[i]);
+		CU_ASSERT_EQUAL(apply_writer_count(one.apply), i < 2 ? 1 : 0);
+	}
+	batch_builder_deinit(&builder);
+	replica_deinit(&one);
+}
+
+static void
 a_damaged_state_is_refused_or_harmless(void)
 {
 	struct rng rng = rng_seeded(suite_seed());
@@ -372,6 +405,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(a_replica_that_restarts_and_compacts_is_the_same),
 	    SUITE_CASE(a_store_that_fails_changes_nothing),
 	    SUITE_CASE(a_batch_that_comes_again_is_answered_and_not_applied),
+	    SUITE_CASE(time_alone_removes_idle_writers),
 	    SUITE_CASE(a_damaged_state_is_refused_or_harmless),
 	};
 
