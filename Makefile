@@ -31,7 +31,8 @@ MODULES := common/base common/log common/codec common/os common/command \
     common/journal common/loop common/net common/metrics common/ipc \
     common/worker config supervisor storaged/apply storaged frontend \
     frontend/protocol frontend/client frontend/exporter frontend/http \
-    frontend/tcp frontend/kvctl tests/support tests/support/apply
+    frontend/tcp frontend/kvctl tests/support tests/support/apply \
+    tests/support/memory
 include $(addsuffix /module.mk,$(MODULES))
 include tests/module.mk
 

@@ -231,6 +231,26 @@ check_flags(const struct frame_request *request, struct error *err)
 	return FRAME_STATUS_OK;
 }
 
+static enum frame_status
+check_range(const struct frame_request *request,
+    const struct frame_limits *limits, struct error *err)
+{
+	bool is_scan = request->opcode == FRAME_OPCODE_SCAN;
+	/* The next key behind a longest one has one byte more. */
+	size_t bytes_max = limits->key_bytes_max + is_scan;
+
+	if (request->start.size > bytes_max || request->end.size > bytes_max) {
+		error_set(err, STATUS_INVALID, "a bound has over %zu bytes",
+		    bytes_max);
+		return FRAME_STATUS_KEY_SIZE;
+	}
+	if (!is_scan && request->end.size > 0 &&
+	    slice_compare(request->start, request->end) >= 0)
+		return refuse(FRAME_STATUS_INVALID, err,
+		    "the range ends before it begins");
+	return FRAME_STATUS_OK;
+}
+
 /* Judges one request whose fields are there. */
 static enum frame_status
 check_request(const struct frame_request *request,
@@ -252,13 +272,10 @@ check_request(const struct frame_request *request,
 		    request->value.size, limits->value_bytes_max);
 		return FRAME_STATUS_VALUE_SIZE;
 	}
-	/* A bound may be a longest key with one byte more behind it. */
-	if ((fields & HAS_RANGE) &&
-	    (request->start.size > limits->key_bytes_max + 1 ||
-		request->end.size > limits->key_bytes_max + 1)) {
-		error_set(err, STATUS_INVALID, "a bound has over %zu bytes",
-		    limits->key_bytes_max + 1);
-		return FRAME_STATUS_KEY_SIZE;
+	if (fields & HAS_RANGE) {
+		status = check_range(request, limits, err);
+		if (status != FRAME_STATUS_OK)
+			return status;
 	}
 	if ((fields & HAS_ECHO) && request->value.size > FRAME_PING_BYTES_MAX)
 		return refuse(FRAME_STATUS_INVALID, err,

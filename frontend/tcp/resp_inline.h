@@ -5,7 +5,7 @@
  * \n \r \t \b \a \xHH and \ before any other byte; one in single quotes knows
  * \' alone. A closing quote ends its word.
  *
- * Ownership  Words are unquoted in place and borrow the line.
+ * Ownership  Words are unquoted in place: they borrow the line and change it.
  */
 #ifndef FRONTEND_TCP_RESP_INLINE_H
 #define FRONTEND_TCP_RESP_INLINE_H

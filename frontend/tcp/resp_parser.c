@@ -7,6 +7,7 @@
 
 #define ARGUMENTS_FIRST 16u
 #define ARGUMENTS_KEPT 4096u
+#define LINE_BYTES_KEPT 1024u
 
 /* What a step found; the last three end the call. */
 enum step {
@@ -32,6 +33,7 @@ resp_parser_deinit(struct resp_parser *parser)
 	mem_free(parser->arguments);
 	parser->arguments = NULL;
 	parser->capacity = 0;
+	buffer_deinit(&parser->line);
 }
 
 static enum step
@@ -240,11 +242,15 @@ take_array(struct resp_parser *parser, const uint8_t *bytes, size_t size,
 	return step;
 }
 
+/*
+ * Unquotes in a copy of the line, so that an owner who cannot run the command
+ * yet finds the input as it was when he parses it again.
+ */
 static enum step
-take_inline(
-    struct resp_parser *parser, uint8_t *bytes, size_t size, struct error *err)
+take_inline(struct resp_parser *parser, const uint8_t *bytes, size_t size,
+    struct error *err)
 {
-	uint8_t *end =
+	const uint8_t *end =
 	    memchr(bytes + parser->searched, '\n', size - parser->searched);
 	struct resp_inline words;
 	struct slice argument;
@@ -259,7 +265,10 @@ take_inline(
 	parser->position = (size_t)(end - bytes) + 1;
 	if (end > bytes && end[-1] == '\r')
 		end--;
-	words = (struct resp_inline){bytes, end};
+	buffer_clear(&parser->line, LINE_BYTES_KEPT);
+	buffer_append(&parser->line, bytes, (size_t)(end - bytes));
+	words = (struct resp_inline){
+	    parser->line.data, parser->line.data + parser->line.end};
 	while ((found = resp_inline_next(&words, &argument)) == RESP_WORD_FOUND)
 		add_argument(parser, argument);
 	if (found == RESP_WORD_UNBALANCED)
@@ -288,7 +297,7 @@ bytes_wanted(const struct resp_parser *parser, size_t size)
 }
 
 enum resp_parsed
-resp_parser_next(struct resp_parser *parser, uint8_t *bytes, size_t size,
+resp_parser_next(struct resp_parser *parser, const uint8_t *bytes, size_t size,
     size_t *consumed, size_t *wanted, struct error *err)
 {
 	size_t start = 0;
@@ -299,7 +308,7 @@ resp_parser_next(struct resp_parser *parser, uint8_t *bytes, size_t size,
 		start_over(parser);
 	}
 	for (;;) {
-		uint8_t *at = bytes + start;
+		const uint8_t *at = bytes + start;
 		size_t left = size - start;
 		enum step step = STEP_MORE;
 

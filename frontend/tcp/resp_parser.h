@@ -2,9 +2,9 @@
  * resp_parser - requests of the Redis protocol, found in place in input bytes.
  *
  * Takes arrays of bulk strings and inline commands, any number after each
- * other. Arguments point into the input. A request that is not yet complete is
- * taken up where the last call left off, so that each byte is looked at once
- * however it arrives.
+ * other. Arguments of arrays point into the input. A request that is not yet
+ * complete is taken up where the last call left off, so that each byte is
+ * looked at once however it arrives.
  *
  * Failure    A broken rule of the protocol has the very text that Redis 7
  *            answers with; the connection cannot go on behind it.
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/buffer.h"
 #include "common/base/slice.h"
 #include "common/base/status.h"
 
@@ -41,6 +42,7 @@ struct resp_parser {
 	size_t searched; /* bytes without the end of line looked for */
 	size_t bulk_bytes; /* size of the argument that is coming ... */
 	bool in_bulk; /* ... when its header is done with */
+	struct buffer line; /* the last inline command, unquoted */
 	bool finished; /* the last call returned a command */
 	size_t bulk_bytes_max;
 	size_t request_bytes_max;
@@ -53,13 +55,14 @@ void resp_parser_deinit(struct resp_parser *parser);
 
 /*
  * Parses the first request in `bytes`, which begin where the last call's
- * *consumed ended; bytes shown before may have moved but not changed. Inline
- * commands with quotes are unquoted in place. With COMMAND, the caller drops
- * *consumed bytes when it is done with the arguments; with MORE, at once, and
- * *wanted is how many bytes behind them make another call worth while. With
- * ERROR, `err` has the text.
+ * *consumed ended; bytes shown before may have moved but not changed. With
+ * COMMAND, the caller drops *consumed bytes when it is done with the
+ * arguments; if it does not, the same request is parsed again. With MORE it
+ * drops them at once, and *wanted is how many bytes behind them make another
+ * call worth while. With ERROR, `err` has the text.
  */
-enum resp_parsed resp_parser_next(struct resp_parser *parser, uint8_t *bytes,
-    size_t size, size_t *consumed, size_t *wanted, struct error *err);
+enum resp_parsed
+resp_parser_next(struct resp_parser *parser, const uint8_t *bytes, size_t size,
+    size_t *consumed, size_t *wanted, struct error *err);
 
 #endif
