@@ -29,6 +29,7 @@ struct task {
 	uint64_t begun_ns;
 	enum status status;
 	struct error error;
+	char trouble[ERROR_TEXT_BYTES_MAX]; /* "" since it last went well */
 };
 
 struct maintenance {
@@ -39,7 +40,6 @@ struct maintenance {
 	struct tree *tree;
 	struct journal *journal; /* NULL during recovery */
 	struct background *background;
-	char trouble[ERROR_TEXT_BYTES_MAX];
 
 	struct flush_task {
 		struct task task;
@@ -108,15 +108,13 @@ static enum status
 task_failed(
     struct task *task, const char *what, uint64_t now_ms, struct error *err)
 {
-	struct maintenance *maintenance = task->owner;
-
 	if (task->status == STATUS_CORRUPT) {
 		error_copy(err, &task->error);
 		return error_wrap(err, "%s", what);
 	}
 	task->retry_ms = now_ms + RETRY_MS;
-	snprintf(maintenance->trouble, sizeof(maintenance->trouble),
-	    "%s: %.200s", what, task->error.text);
+	snprintf(task->trouble, sizeof(task->trouble), "%s: %.200s", what,
+	    task->error.text);
 	if (task->status != STATUS_SHUTDOWN)
 		log_event(LOG_WARN, "maintenance_failed",
 		    "what=%s retry_ms=%d error=\"%s\"", what, RETRY_MS,
@@ -189,7 +187,7 @@ take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 
 	if (flush->task.status != STATUS_OK)
 		return task_failed(&flush->task, "flush", now_ms, err);
-	maintenance->trouble[0] = '\0';
+	flush->task.trouble[0] = '\0';
 	metrics_add(METRIC_FLUSHES, 0, 0, 1);
 	metrics_add(METRIC_FLUSH_BYTES, 0, 0, result->written_bytes);
 	metrics_observe(METRIC_FLUSH_SECONDS, 0, 0,
@@ -251,7 +249,7 @@ take_compaction(
 		return task_failed(
 		    &compaction->task, "compaction", now_ms, err);
 	}
-	maintenance->trouble[0] = '\0';
+	compaction->task.trouble[0] = '\0';
 	metrics_add(METRIC_COMPACTIONS, pick->level, 0, 1);
 	metrics_add(
 	    METRIC_COMPACTION_WRITTEN_BYTES, 0, 0, result->written_bytes);
@@ -480,7 +478,10 @@ maintenance_descriptor(const struct maintenance *maintenance)
 const char *
 maintenance_trouble(const struct maintenance *maintenance)
 {
-	return maintenance->trouble;
+	/* A spare that is missing costs only time. */
+	if (maintenance->flush.task.trouble[0] != '\0')
+		return maintenance->flush.task.trouble;
+	return maintenance->compaction.task.trouble;
 }
 
 struct maintenance *

@@ -41,6 +41,7 @@ struct tree {
 	struct frozen_memtable *frozen; /* oldest first */
 	size_t frozen_count;
 	struct memtable_writer *spare;
+	struct memtable_writer *unflushed; /* of a flush that got stuck */
 	struct block_cache *cache;
 	struct view *view; /* what this process itself reads in */
 	struct view_publisher *publisher;
@@ -64,6 +65,7 @@ tree_close(struct tree *tree)
 	view_close(tree->view);
 	memtable_writer_close(tree->active);
 	memtable_writer_close(tree->spare);
+	memtable_writer_close(tree->unflushed);
 	for (size_t i = 0; i < tree->frozen_count; i++) {
 		memtable_writer_close(tree->frozen[i].memtable);
 		buffer_deinit(&tree->frozen[i].point.writers);
@@ -417,8 +419,11 @@ tree_install_flush(struct tree *tree, struct table_file **tables, size_t count,
 	tree->frozen_count--;
 	memmove(tree->frozen, tree->frozen + 1,
 	    tree->frozen_count * sizeof(*tree->frozen));
-	if (renew_view(tree, err) != STATUS_OK)
+	if (renew_view(tree, err) != STATUS_OK) {
+		/* The view before this one still reads in it. */
+		tree->unflushed = flushed.memtable;
 		return err->code;
+	}
 	discard_memtable(tree, flushed.memtable);
 	return renew_manifest(tree, err);
 }
