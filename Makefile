@@ -34,12 +34,13 @@ MODULES := common/base common/log common/codec common/os common/command \
     frontend/tcp frontend/kvctl tests/support tests/support/apply \
     tests/support/memory
 include $(addsuffix /module.mk,$(MODULES))
+include systemd/module.mk
 include tests/module.mk
 
 .PHONY: help build run test unit bench tidy fmt deps install clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile \
-	    tests/module.mk | column -t -s: -l2
+	    systemd/module.mk tests/module.mk | column -t -s: -l2
 
 build: deps-build ## bin/server, bin/kvctl and the workers
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
