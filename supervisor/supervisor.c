@@ -29,6 +29,9 @@
 /* A first start is given up after this many deaths by signal in a row. */
 #define FIRST_START_FAILURES_MAX 5
 #define HEARTBEAT_MS_MAX 1000
+#define POLL_MS_MAX 60000
+/* Waking up later than this means that we were suspended. */
+#define ABSENCE_MS 500
 
 static uint64_t
 now(void)
@@ -544,14 +547,31 @@ run_child_timer(struct supervisor *supervisor, struct child *child,
 		*next_ms = due_ms;
 }
 
-/* Does what is due; returns how long poll(2) may wait, -1 for ever. */
+/*
+ * After the machine or this process was suspended all workers look silent,
+ * though they had no more time than we: their time begins anew.
+ */
+static void
+forgive_absence(struct supervisor *supervisor, uint64_t now_ms)
+{
+	if (supervisor->wake_ms == 0 ||
+	    now_ms < supervisor->wake_ms + ABSENCE_MS)
+		return;
+	log_event(LOG_WARN, "was_suspended", "ms=%" PRIu64,
+	    now_ms - supervisor->wake_ms);
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		supervisor->children[i].heard_ms = now_ms;
+}
+
+/* Does what is due; returns how long poll(2) may wait. */
 static int
 run_timers(struct supervisor *supervisor)
 {
 	uint64_t alive_interval_ms = notify_alive_interval_ms();
-	uint64_t next_ms = UINT64_MAX;
 	uint64_t now_ms = now();
+	uint64_t next_ms = now_ms + POLL_MS_MAX;
 
+	forgive_absence(supervisor, now_ms);
 	for (size_t i = 0; i < supervisor->child_count; i++)
 		run_child_timer(
 		    supervisor, &supervisor->children[i], now_ms, &next_ms);
@@ -570,12 +590,9 @@ run_timers(struct supervisor *supervisor)
 		else if (supervisor->kill_ms < next_ms)
 			next_ms = supervisor->kill_ms;
 	}
-	if (next_ms == UINT64_MAX)
-		return -1;
 	now_ms = now();
-	if (next_ms <= now_ms)
-		return 0;
-	return next_ms - now_ms > 60000 ? 60000 : (int)(next_ms - now_ms);
+	supervisor->wake_ms = next_ms > now_ms ? next_ms : now_ms;
+	return (int)(supervisor->wake_ms - now_ms);
 }
 
 /* Waits for something to happen, and sees to it. */

@@ -48,6 +48,7 @@ struct supervisor {
 	struct control_socket *control;
 	int signal_fd;
 	uint64_t started_ms;
+	uint64_t wake_ms; /* when poll(2) was to return at the latest */
 	uint64_t alive_due_ms; /* when the service manager must hear of us */
 	uint64_t kill_ms; /* STOPPING: when patience ends */
 	unsigned stop_step;
