@@ -42,7 +42,6 @@ struct memtable_iterator {
 	uint32_t covered; /* the newest node that the order covers */
 	size_t covered_prefix_size; /* in common to all keys it covers */
 	size_t prefix_size; /* in common to all keys */
-	uint64_t shown; /* digest of base.entry.key */
 	uint32_t run_count;
 	uint32_t cursor_count;
 	uint32_t tail[MEMTABLE_TAIL_COUNT];
@@ -364,30 +363,26 @@ step(struct memtable_iterator *it)
 
 /*
  * Shows the first entry, from the top cursor on, that may be seen. Its key
- * must lie behind `shown`, if that is given: an order that goes backwards
- * would make a table that nobody can search.
+ * must lie behind `last`: an order that goes backwards would make a table
+ * that nobody can search.
  */
 static enum status
-show(struct memtable_iterator *it, const struct slice *shown, struct error *err)
+show(struct memtable_iterator *it, struct slice last, struct error *err)
 {
+	bool visible = false;
+
 	it->base.valid = false;
 	while (it->cursor_count > 0) {
 		const struct cursor *top = &it->cursors[0];
-		const struct memtable_node *node =
-		    memtable_map_at(it->map, *top->at);
-		bool visible;
 
-		if (shown != NULL &&
-		    (top->digest < it->shown ||
-			(top->digest == it->shown &&
-			    slice_compare(top->key, *shown) <= 0)))
-			return damaged(it, err);
-		if (!memtable_map_version(it->map, node, it->sequence_max,
+		if (!memtable_map_version(it->map,
+			memtable_map_at(it->map, *top->at), it->sequence_max,
 			&it->base.entry, &visible))
+			return damaged(it, err);
+		if (visible && slice_compare(top->key, last) <= 0)
 			return damaged(it, err);
 		if (visible) {
 			it->base.entry.key = top->key;
-			it->shown = top->digest;
 			it->base.valid = true;
 			break;
 		}
@@ -419,19 +414,19 @@ memtable_seek(struct iterator *base, struct slice key, struct error *err)
 	}
 	for (uint32_t i = it->cursor_count / 2; i-- > 0;)
 		sink(it, i);
-	return show(it, NULL, err);
+	return show(it, SLICE_EMPTY, err);
 }
 
 static enum status
 memtable_next(struct iterator *base, struct error *err)
 {
 	struct memtable_iterator *it = (struct memtable_iterator *)base;
-	struct slice shown = base->entry.key;
+	struct slice last = base->entry.key;
 
 	CHECK(base->valid);
 	if (!step(it))
 		return damaged(it, err);
-	return show(it, &shown, err);
+	return show(it, last, err);
 }
 
 static void
