@@ -150,6 +150,13 @@ memtable_reader_get(const struct memtable_reader *reader,
 	return STATUS_OK;
 }
 
+void
+memtable_reader_prefetch(const struct memtable_reader *reader, uint64_t hash)
+{
+	__builtin_prefetch(
+	    (const void *)&reader->buckets[hash & reader->bucket_mask]);
+}
+
 bool
 memtable_reader_has_ranges(const struct memtable_reader *reader)
 {

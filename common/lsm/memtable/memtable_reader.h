@@ -73,6 +73,10 @@ enum status memtable_reader_get(const struct memtable_reader *reader,
     const struct memtable_query *query, struct entry *out, enum lookup *found,
     struct error *err) MUST_CHECK;
 
+/* Lets the cache line come that a get of a key with this hash begins with. */
+void
+memtable_reader_prefetch(const struct memtable_reader *reader, uint64_t hash);
+
 /* True if a range tombstone may be there. */
 bool memtable_reader_has_ranges(const struct memtable_reader *reader);
 

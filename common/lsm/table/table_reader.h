@@ -59,6 +59,9 @@ enum status table_reader_get(struct table_reader *reader, struct slice key,
     uint64_t hash, struct table_pin *pin, struct entry *out, enum lookup *found,
     struct error *err) MUST_CHECK;
 
+/* Lets the cache line come that a get of a key with this hash begins with. */
+void table_reader_prefetch(const struct table_reader *reader, uint64_t hash);
+
 /* Lets go of the bytes; the pin holds nothing afterwards. */
 void table_pin_release(struct table_pin *pin);
 

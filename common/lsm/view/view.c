@@ -9,48 +9,8 @@
 #include "common/lsm/record/merge.h"
 #include "common/lsm/record/range_set.h"
 #include "common/lsm/table/table_reader.h"
-#include "common/lsm/view/table_run.h"
-#include "common/lsm/view/view_description.h"
+#include "common/lsm/view/view_private.h"
 #include "common/os/bus_guard.h"
-
-/* A larger buffer for copied values is not kept for later ones. */
-#define VALUE_KEEP_BYTES_MAX (256u << 10)
-
-/* A reader that several views may have in common. */
-struct view_file {
-	unsigned owners;
-	uint64_t number;
-	uint64_t incarnation; /* of a memtable */
-	bool is_borrowed; /* a memtable's reader that is not ours to close */
-	struct memtable_reader *memtable; /* one of these two */
-	struct table_reader *table;
-};
-
-struct view {
-	unsigned owners;
-	struct view_description description;
-	/* What a lookup walks through, in the order of the description. */
-	struct memtable_reader **memtables;
-	struct table_slot *tables;
-	struct table_run levels[VIEW_LEVELS_MAX];
-	unsigned level_count; /* those behind are empty */
-	struct range_set ranges; /* of all tables */
-	bool has_ranges; /* `ranges` is not empty */
-	struct table_pin pin; /* of the last result */
-	struct buffer value; /* of the last result, if copied */
-	/* Owners of the readers above; the same order. */
-	struct view_file **memtable_files;
-	struct view_file **table_files;
-	struct view_file **by_number; /* table_files, sorted */
-};
-
-/* One guarded lookup. */
-struct view_request {
-	struct view *view;
-	const struct memtable_query *query;
-	struct entry *out;
-	enum lookup found;
-};
 
 /* One guarded opening of a memtable. */
 struct view_opening {
@@ -68,12 +28,6 @@ static enum status open_tables(
 static enum status arrange_tables(struct view *view, struct error *err);
 static enum status gather_table_ranges(void *context, struct error *err);
 static void file_release(struct view_file *file);
-static enum status find_guarded(void *context, struct error *err);
-static enum status
-find_in_tables(struct view_request *request, struct error *err);
-static enum status
-find_in_table(struct view_request *request, const struct table_slot *slot,
-    uint64_t cover, bool *is_decided, struct error *err);
 
 enum status
 view_open(const struct view_description *description,
@@ -128,29 +82,6 @@ const struct view_description *
 view_describe(const struct view *view)
 {
 	return &view->description;
-}
-
-enum status
-view_find(struct view *view, const struct memtable_query *query,
-    struct entry *out, enum lookup *found, struct error *err)
-{
-	struct view_request request = {view, query, out, LOOKUP_ABSENT};
-	enum status status = bus_guard_run(find_guarded, &request, err);
-
-	*found = request.found;
-	return status;
-}
-
-enum status
-view_get(struct view *view, const struct memtable_query *query, uint64_t now_ms,
-    struct entry *out, enum lookup *found, struct error *err)
-{
-	enum status status = view_find(view, query, out, found, err);
-
-	if (status == STATUS_OK && *found == LOOKUP_FOUND &&
-	    entry_is_expired(out, now_ms))
-		*found = LOOKUP_ABSENT;
-	return status;
 }
 
 struct iterator *
@@ -460,107 +391,4 @@ file_release(struct view_file *file)
 		memtable_reader_close(file->memtable);
 	table_reader_close(file->table);
 	mem_free(file);
-}
-
-/*
- * `cover` is the greatest sequence of a range tombstone seen on the way. What
- * lies in sources not yet visited is older than all of those visited, so as
- * soon as there is a cover and no entry, the answer is known.
- */
-static enum status
-find_guarded(void *context, struct error *err)
-{
-	struct view_request *request = context;
-	struct view *view = request->view;
-	const struct memtable_query *query = request->query;
-	struct entry *out = request->out;
-
-	for (size_t i = 0; i < view->description.memtable_count; i++) {
-		struct memtable_reader *memtable = view->memtables[i];
-		uint64_t cover = 0;
-		enum lookup found;
-
-		if (UNLIKELY(memtable_reader_has_ranges(memtable)) &&
-		    memtable_reader_cover(memtable, query->key,
-			query->sequence_max, &cover, err) != STATUS_OK)
-			return err->code;
-		if (memtable_reader_get(memtable, query, out, &found, err) !=
-		    STATUS_OK)
-			return err->code;
-		if (found == LOOKUP_FOUND) {
-			if (out->kind == ENTRY_PUT && out->sequence > cover)
-				request->found = LOOKUP_FOUND;
-			return STATUS_OK;
-		}
-		if (cover > 0)
-			return STATUS_OK;
-	}
-	return find_in_tables(request, err);
-}
-
-static enum status
-find_in_tables(struct view_request *request, struct error *err)
-{
-	const struct view *view = request->view;
-	struct slice key = request->query->key;
-	uint64_t prefix = table_run_prefix(key);
-	uint64_t cover = UNLIKELY(view->has_ranges)
-	    ? range_set_cover(&view->ranges, key)
-	    : 0;
-	bool is_decided = false;
-
-	for (size_t i = 0; i < view->levels[0].count; i++) {
-		if (find_in_table(request, &view->levels[0].tables[i], cover,
-			&is_decided, err) != STATUS_OK)
-			return err->code;
-		if (is_decided)
-			return STATUS_OK;
-	}
-	for (unsigned level = 1; level < view->level_count; level++) {
-		const struct table_run *run = &view->levels[level];
-		size_t index = table_run_find(run, key, prefix);
-
-		if (index == run->count)
-			continue;
-		if (find_in_table(request, &run->tables[index], cover,
-			&is_decided, err) != STATUS_OK)
-			return err->code;
-		if (is_decided)
-			return STATUS_OK;
-	}
-	return STATUS_OK;
-}
-
-/*
- * *is_decided once the table holds the key, whether or not it is deleted. A
- * result in the mapping is copied, so that its user needs no guard against a
- * page that cannot be read again; a decompressed block is pinned instead.
- */
-static enum status
-find_in_table(struct view_request *request, const struct table_slot *slot,
-    uint64_t cover, bool *is_decided, struct error *err)
-{
-	struct view *view = request->view;
-	const struct memtable_query *query = request->query;
-	struct entry *out = request->out;
-	enum lookup found;
-
-	if (!table_slot_may_hold(slot, table_run_prefix(query->key)))
-		return STATUS_OK;
-	if (table_reader_get(slot->reader, query->key, query->hash, &view->pin,
-		out, &found, err) != STATUS_OK)
-		return err->code;
-	if (found == LOOKUP_ABSENT)
-		return STATUS_OK;
-	*is_decided = true;
-	if (out->kind != ENTRY_PUT || out->sequence <= cover)
-		return STATUS_OK;
-	out->key = query->key;
-	if (view->pin.block == NULL && out->value.size > 0) {
-		buffer_clear(&view->value, VALUE_KEEP_BYTES_MAX);
-		buffer_append_slice(&view->value, out->value);
-		out->value = buffer_slice(&view->value);
-	}
-	request->found = LOOKUP_FOUND;
-	return STATUS_OK;
 }
