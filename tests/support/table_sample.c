@@ -5,6 +5,10 @@
 
 #include "common/base/mem.h"
 
+/* A value that compresses well. */
+#define WORD_32 "abababababababababcdcdcdcdcdcdcd"
+#define WORD_128 WORD_32 WORD_32 WORD_32 WORD_32
+
 const uint8_t sample_store_id[16] = "a store of tests";
 
 /* Bytes that compress to about half. */
@@ -120,8 +124,7 @@ sample_init_random(struct sample *sample, struct rng *rng, size_t count_max,
 void
 sample_init_small(struct sample *sample)
 {
-	static const char word[] = "abababababababababababababababab"
-				   "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
+	static const char word[] = WORD_128 WORD_128 WORD_128;
 	static const struct entry fixed[] = {
 	    {{(const uint8_t *)"\0", 1}, {NULL, 0}, 1, 0, ENTRY_PUT},
 	    {{(const uint8_t *)"apple", 5}, {(const uint8_t *)"red", 3}, 2, 0,
@@ -129,9 +132,9 @@ sample_init_small(struct sample *sample)
 	    {{(const uint8_t *)"apple/1", 7}, {(const uint8_t *)word, 64}, 900,
 		1700000000000, ENTRY_PUT},
 	    {{(const uint8_t *)"banana", 6}, {NULL, 0}, 17, 0, ENTRY_TOMBSTONE},
-	    {{(const uint8_t *)"cherry", 6}, {(const uint8_t *)word, 50}, 5, 1,
+	    {{(const uint8_t *)"cherry", 6}, {(const uint8_t *)word, 384}, 5, 1,
 		ENTRY_PUT},
-	    {{(const uint8_t *)word, 64}, {(const uint8_t *)word, 64}, 8, 0,
+	    {{(const uint8_t *)word, 64}, {(const uint8_t *)word, 200}, 8, 0,
 		ENTRY_PUT},
 	    {{(const uint8_t *)"\xff\xfe", 2}, {(const uint8_t *)"\0\1", 2},
 		1234567890123, 0, ENTRY_PUT},

@@ -52,7 +52,7 @@ block_view_open(struct slice raw, struct block_view *out)
 		return false;
 	out->data = raw.data;
 	out->count = u16_load(raw.data + raw.size - 2);
-	array_size = 2 * (size_t)out->count + 2;
+	array_size = table_block_array_size(out->count);
 	if (out->count == 0 || raw.size < array_size)
 		return false;
 	out->entries_size = (uint32_t)(raw.size - array_size);

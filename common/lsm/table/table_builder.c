@@ -71,6 +71,12 @@ poison(struct table_builder *builder, const struct error *err)
 	return error_copy(&builder->failure, err);
 }
 
+static uint64_t
+block_count(const struct table_builder *builder)
+{
+	return buffer_size(&builder->blocks) / TABLE_BLOCK_RECORD_BYTES;
+}
+
 static uint32_t
 bits_for(size_t greatest)
 {
@@ -106,8 +112,9 @@ table_builder_create(struct file_system *fs, const char *path,
 	builder->footer.number = options->number;
 	memcpy(
 	    builder->footer.store_id, options->store_id, TABLE_STORE_ID_BYTES);
-	builder->footer.position_bits =
-	    bits_for((block_bytes - 1) / TABLE_ENTRY_ALIGN);
+	if (options->compression != COMPRESSION_NONE)
+		builder->footer.position_bits =
+		    bits_for((block_bytes - 1) / TABLE_ENTRY_ALIGN);
 	builder->positions = mem_new_array(
 	    block_bytes / TABLE_ENTRY_HEADER_BYTES + 1, sizeof(uint16_t));
 	builder->summary.number = options->number;
@@ -115,19 +122,34 @@ table_builder_create(struct file_system *fs, const char *path,
 	return STATUS_OK;
 }
 
-/* Room for the place of one more entry in the point index. */
+/* Notes where the point index is to find the entry at `position`. */
 static void
-grow_index(struct table_builder *builder)
+note_place(struct table_builder *builder, struct slice key, size_t position)
 {
-	size_t capacity = builder->index_capacity * 2;
+	uint64_t index = builder->summary.entry_count;
+	uint32_t bits = builder->footer.position_bits;
+	uint64_t locator;
 
-	if (capacity < INDEX_CAPACITY_MIN)
-		capacity = INDEX_CAPACITY_MIN;
-	builder->hashes =
-	    mem_resize(builder->hashes, capacity * sizeof(uint64_t));
-	builder->locators =
-	    mem_resize(builder->locators, capacity * sizeof(uint32_t));
-	builder->index_capacity = capacity;
+	if (index == builder->index_capacity) {
+		size_t capacity = builder->index_capacity * 2;
+
+		if (capacity < INDEX_CAPACITY_MIN)
+			capacity = INDEX_CAPACITY_MIN;
+		builder->hashes =
+		    mem_resize(builder->hashes, capacity * sizeof(uint64_t));
+		builder->locators =
+		    mem_resize(builder->locators, capacity * sizeof(uint32_t));
+		builder->index_capacity = capacity;
+	}
+	locator = bits == 0
+	    ? (builder->written + builder->block_start + position) /
+		TABLE_ENTRY_ALIGN
+	    : block_count(builder) << bits | position / TABLE_ENTRY_ALIGN;
+	CHECK(locator <= UINT32_MAX);
+	builder->hashes[index] = hash64(key);
+	builder->locators[index] = (uint32_t)locator;
+	builder->positions[builder->position_count++] =
+	    (uint16_t)(position / TABLE_ENTRY_ALIGN);
 }
 
 enum status
@@ -136,7 +158,6 @@ table_builder_add(
 {
 	struct slice last = slice_of(builder->last_key, builder->last_key_size);
 	size_t size = block_entry_size(entry);
-	uint64_t index = builder->summary.entry_count;
 	size_t position;
 
 	CHECK(!builder->is_finished);
@@ -149,7 +170,8 @@ table_builder_add(
 	/* A block holds what fits, or one entry that alone does not. */
 	position = builder->out.end - builder->block_start;
 	if (builder->position_count > 0 &&
-	    position + size + 2 * (builder->position_count + 2) >
+	    position + size +
+		    table_block_array_size(builder->position_count + 1) >
 		builder->block_bytes &&
 	    finish_block(builder, err) != STATUS_OK)
 		return poison(builder, err);
@@ -158,15 +180,7 @@ table_builder_add(
 			return poison(builder, err);
 		position = 0;
 	}
-	if (index == builder->index_capacity)
-		grow_index(builder);
-	builder->hashes[index] = hash64(entry->key);
-	builder->locators[index] = (uint32_t)((buffer_size(&builder->blocks) /
-						  TABLE_BLOCK_RECORD_BYTES)
-		<< builder->footer.position_bits |
-	    position / TABLE_ENTRY_ALIGN);
-	builder->positions[builder->position_count++] =
-	    (uint16_t)(position / TABLE_ENTRY_ALIGN);
+	note_place(builder, entry->key, position);
 	block_entry_write(buffer_reserve(&builder->out, size), entry);
 	buffer_commit(&builder->out, size);
 	note_entry(builder, entry);
@@ -220,12 +234,10 @@ table_builder_add_range(struct table_builder *builder,
 uint64_t
 table_builder_size_bytes(const struct table_builder *builder)
 {
-	uint64_t block_count =
-	    buffer_size(&builder->blocks) / TABLE_BLOCK_RECORD_BYTES;
-
 	return builder->written + buffer_size(&builder->out) +
 	    builder->summary.entry_count * TABLE_LINE_BYTES / TABLE_LINE_LOAD +
-	    block_count * (TABLE_BLOCK_RECORD_BYTES + TABLE_SEPARATOR_BYTES) +
+	    block_count(builder) *
+	    (TABLE_BLOCK_RECORD_BYTES + TABLE_SEPARATOR_BYTES) +
 	    buffer_size(&builder->separators.keys) +
 	    buffer_size(&builder->ranges) + TABLE_FOOTER_BYTES;
 }
@@ -316,15 +328,15 @@ compress_block(struct table_builder *builder, size_t raw_size)
 static enum status
 finish_block(struct table_builder *builder, struct error *err)
 {
-	uint64_t number =
-	    buffer_size(&builder->blocks) / TABLE_BLOCK_RECORD_BYTES;
-	size_t array_size = 2 * (builder->position_count + 1);
+	uint64_t number = block_count(builder);
+	size_t array_size = table_block_array_size(builder->position_count);
 	enum compression compression;
 	size_t raw_size;
 	size_t stored_size;
 	uint8_t *place;
 
 	place = buffer_reserve(&builder->out, array_size);
+	memset(place + array_size - 4, 0, 4);
 	for (size_t i = 0; i < builder->position_count; i++)
 		u16_store(place + 2 * i, builder->positions[i]);
 	u16_store(place + array_size - 2, (uint16_t)builder->position_count);
@@ -355,17 +367,21 @@ static enum status
 start_block(
     struct table_builder *builder, struct slice first_key, struct error *err)
 {
-	uint64_t number =
-	    buffer_size(&builder->blocks) / TABLE_BLOCK_RECORD_BYTES;
+	uint32_t bits = builder->footer.position_bits;
+	uint64_t number = block_count(builder);
+	/* A greater locator than any in the block. */
+	uint64_t limit = bits == 0
+	    ? (builder->written + builder->block_start + builder->block_bytes) /
+		TABLE_ENTRY_ALIGN
+	    : (number + 1) << bits;
 
-	if (number > UINT32_MAX >> builder->footer.position_bits ||
+	if (limit > UINT32_MAX ||
 	    (number > 0 &&
 		!seek_index_add(&builder->separators,
 		    slice_of(builder->last_key, builder->last_key_size),
 		    first_key)))
 		return error_set(err, STATUS_INVALID,
-		    "build table: %s: too many blocks",
-		    file_path(builder->file));
+		    "build table: %s: too large", file_path(builder->file));
 	return STATUS_OK;
 }
 

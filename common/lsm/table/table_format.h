@@ -6,6 +6,7 @@
 #ifndef COMMON_LSM_TABLE_TABLE_FORMAT_H
 #define COMMON_LSM_TABLE_TABLE_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define TABLE_FORMAT_VERSION 1
@@ -28,6 +29,16 @@
 #define TABLE_BLOCK_RAW_BYTES_MAX                                \
 	(TABLE_ENTRY_HEADER_BYTES + TABLE_ENTRY_DEADLINE_BYTES + \
 	    TABLE_KEY_BYTES_MAX + TABLE_VALUE_BYTES_MAX + 3 + 4)
+
+/*
+ * Bytes of the array behind the entries of a block: their places, two zeroes
+ * where needed, their count. So a block's size is a multiple of four.
+ */
+static inline size_t
+table_block_array_size(size_t count)
+{
+	return (2 * count + 2 + 3) & ~(size_t)3;
+}
 
 /* Behind the stored bytes of a block: compression, three zeroes, checksum. */
 #define TABLE_BLOCK_TRAILER_BYTES 8

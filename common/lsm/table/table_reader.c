@@ -68,6 +68,7 @@ table_reader_close(struct table_reader *reader)
 	for (unsigned i = 0; i < TABLE_SECTION_COUNT; i++)
 		table_section_deinit(&reader->sections[i]);
 	mem_free(reader->seen_blocks);
+	mem_free(reader->seen_pages);
 	table_summary_deinit(&reader->summary);
 	buffer_deinit(&reader->tail);
 	compressor_close(reader->compressor);
@@ -256,6 +257,11 @@ open_sections(struct table_reader *reader, const uint8_t *checksums)
 	reader->line_count =
 	    footer->sections[TABLE_SECTION_INDEX].size / TABLE_LINE_BYTES;
 	reader->seen_blocks = mem_new_array(reader->block_count / 64 + 1, 8);
+	if (footer->position_bits == 0)
+		reader->seen_pages = mem_new_array(
+		    footer->sections[0].offset / TABLE_READER_PAGE_BYTES / 64 +
+			1,
+		    8);
 }
 
 /* Reads and checks the tail: the summary and the sections' checksums. */
@@ -299,170 +305,38 @@ open_tail(struct table_reader *reader, struct file *file, struct error *err)
 	return STATUS_OK;
 }
 
-/* Where a block lies and what is stored there. */
-struct stored_block {
-	const uint8_t *bytes;
-	uint32_t stored_size;
-	uint32_t raw_size;
-};
-
-/* Reads record `number`, whose piece has been checked, and its bounds. */
-static inline bool
-read_record(const struct table_reader *reader, uint64_t number,
-    struct stored_block *out)
+/* Finds the entry that an offset in the file leads to. */
+static enum status
+get_at_offset(struct table_reader *reader, uint64_t offset, struct entry *out,
+    struct error *err)
 {
-	const uint8_t *record = reader->sections[TABLE_SECTION_BLOCKS].data +
-	    number * TABLE_BLOCK_RECORD_BYTES;
-	uint64_t offset = u64_load(record);
-	/* Blocks end where the sections begin. */
 	uint64_t end = reader->footer.sections[0].offset;
+	uint64_t page = offset / TABLE_READER_PAGE_BYTES;
+	const uint8_t *bytes = reader->map + offset;
+	uint32_t next;
 
-	out->stored_size = u32_load(record + 8);
-	out->raw_size = u32_load(record + 12);
-	out->bytes = reader->map + offset;
-	return offset <= end && out->stored_size <= out->raw_size &&
-	    out->raw_size <= TABLE_BLOCK_RAW_BYTES_MAX &&
-	    (uint64_t)out->stored_size + TABLE_BLOCK_TRAILER_BYTES <=
-	    end - offset;
-}
-
-static enum status
-block_error(uint64_t number, const char *what, struct error *err)
-{
-	return error_set(
-	    err, STATUS_CORRUPT, "block %" PRIu64 ": %s", number, what);
-}
-
-/* Checks the stored bytes, and that the compression fits the sizes. */
-static enum status
-check_block(const struct table_reader *reader, uint64_t number,
-    const struct stored_block *block, struct error *err)
-{
-	const uint8_t *trailer = block->bytes + block->stored_size;
-	uint32_t compression = u32_load(trailer);
-
-	if (checksum32(slice_of(block->bytes, block->stored_size + 4),
-		table_seed(reader->footer.number, TABLE_SEED_BLOCK, number)) !=
-	    u32_load(trailer + 4))
-		return block_error(number, "checksum mismatch", err);
-	if (compression >= COMPRESSION_COUNT ||
-	    (compression == COMPRESSION_NONE) !=
-		(block->stored_size == block->raw_size))
-		return block_error(number, "unknown compression", err);
-	return STATUS_OK;
-}
-
-/*
- * Decompresses into a block that the pin owns from the start: should the read
- * be cut off by a jump (bus_guard), nothing is lost and nothing half-made is
- * in the cache.
- */
-static enum status
-decompress(struct table_reader *reader, uint64_t number,
-    const struct stored_block *block, struct table_pin *pin, struct error *err)
-{
-	struct table_block *own = pin->block;
-
-	if (own == NULL || own->cache != NULL ||
-	    own->capacity < block->raw_size) {
-		table_pin_release(pin);
-		own = pin->block = table_block_create(block->raw_size);
-	}
-	own->size = block->raw_size;
-	if (check_block(reader, number, block, err) != STATUS_OK)
+	if (UNLIKELY(offset >= end))
+		return error_set(err, STATUS_CORRUPT, "locator out of bounds");
+	/* A value often lies on the next line; it is fetched meanwhile. */
+	__builtin_prefetch(bytes);
+	__builtin_prefetch(bytes + 64);
+	if (UNLIKELY((reader->seen_pages[page / 64] >> (page % 64) & 1) == 0) &&
+	    table_reader_check_place(reader, offset, err) != STATUS_OK)
 		return err->code;
-	if (!compressor_decompress(reader->compressor,
-		(enum compression)block->bytes[block->stored_size],
-		slice_of(block->bytes, block->stored_size), own->data,
-		own->size))
-		return block_error(number, "cannot be decompressed", err);
+	end -= offset;
+	if (!block_entry_read(bytes,
+		end < TABLE_BLOCK_RAW_BYTES_MAX ? (uint32_t)end
+						: TABLE_BLOCK_RAW_BYTES_MAX,
+		0, out, &next))
+		return error_set(
+		    err, STATUS_CORRUPT, "malformed entry at %" PRIu64, offset);
 	return STATUS_OK;
 }
 
+/* Finds the entry that a block and a position in it lead to. */
 static enum status
-load_compressed(struct table_reader *reader, uint64_t number,
-    const struct stored_block *block, struct table_pin *pin, struct slice *raw,
-    struct error *err)
-{
-	struct block_cache *cache = reader->cache;
-	struct table_block *cached = NULL;
-
-	if (cache != NULL)
-		cached = block_cache_find(cache, reader->id, (uint32_t)number);
-	if (cached != NULL) {
-		table_pin_release(pin);
-		pin->block = cached;
-	} else {
-		if (decompress(reader, number, block, pin, err) != STATUS_OK)
-			return err->code;
-		if (cache != NULL)
-			block_cache_add(cache, pin->block, reader->id,
-			    (uint32_t)number, &reader->cached);
-	}
-	*raw = slice_of(pin->block->data, pin->block->size);
-	return STATUS_OK;
-}
-
-/* Reads and checks what the block table says of block `number`. */
-static inline enum status
-find_block(struct table_reader *reader, uint64_t number,
-    struct stored_block *out, struct error *err)
-{
-	struct table_section *records = &reader->sections[TABLE_SECTION_BLOCKS];
-
-	if (number >= reader->block_count)
-		return block_error(number, "there are not so many", err);
-	if (!table_section_touch(records, number * TABLE_BLOCK_RECORD_BYTES,
-		TABLE_BLOCK_RECORD_BYTES))
-		return table_section_error(records, err);
-	if (!read_record(reader, number, out))
-		return block_error(number, "out of bounds", err);
-	return STATUS_OK;
-}
-
-enum status
-table_reader_block(struct table_reader *reader, uint64_t number,
-    struct table_pin *pin, struct slice *raw, struct error *err)
-{
-	uint64_t bit = UINT64_C(1) << (number % 64);
-	struct stored_block block;
-
-	if (find_block(reader, number, &block, err) != STATUS_OK)
-		return err->code;
-	if (block.stored_size != block.raw_size)
-		return load_compressed(reader, number, &block, pin, raw, err);
-	if (UNLIKELY((reader->seen_blocks[number / 64] & bit) == 0)) {
-		if (check_block(reader, number, &block, err) != STATUS_OK)
-			return err->code;
-		reader->seen_blocks[number / 64] |= bit;
-	}
-	*raw = slice_of(block.bytes, block.raw_size);
-	return STATUS_OK;
-}
-
-enum status
-table_reader_block_afresh(struct table_reader *reader, uint64_t number,
-    struct table_pin *pin, struct slice *raw, struct error *err)
-{
-	struct stored_block block;
-
-	if (find_block(reader, number, &block, err) != STATUS_OK)
-		return err->code;
-	if (block.stored_size == block.raw_size) {
-		*raw = slice_of(block.bytes, block.raw_size);
-		return check_block(reader, number, &block, err);
-	}
-	if (decompress(reader, number, &block, pin, err) != STATUS_OK)
-		return err->code;
-	*raw = slice_of(pin->block->data, pin->block->size);
-	return STATUS_OK;
-}
-
-/* Looks at the entry at `locator`, which may be one of another key. */
-static enum status
-get_at(struct table_reader *reader, uint32_t locator, struct slice key,
-    struct table_pin *pin, struct entry *out, enum lookup *found,
-    struct error *err)
+get_in_block(struct table_reader *reader, uint32_t locator,
+    struct table_pin *pin, struct entry *out, struct error *err)
 {
 	uint32_t bits = reader->footer.position_bits;
 	uint64_t number = locator >> bits;
@@ -479,8 +353,22 @@ get_at(struct table_reader *reader, uint32_t locator, struct slice key,
 	 */
 	if (!block_entry_read(
 		raw.data, (uint32_t)raw.size, position, out, &next))
-		return block_error(number, "malformed entry", err);
-	if (slice_equal(out->key, key))
-		*found = LOOKUP_FOUND;
+		return table_reader_block_error(number, "malformed entry", err);
 	return STATUS_OK;
+}
+
+/* Looks at the entry at `locator`, which may be one of another key. */
+static enum status
+get_at(struct table_reader *reader, uint32_t locator, struct slice key,
+    struct table_pin *pin, struct entry *out, enum lookup *found,
+    struct error *err)
+{
+	enum status status = reader->seen_pages != NULL
+	    ? get_at_offset(
+		  reader, (uint64_t)locator * TABLE_ENTRY_ALIGN, out, err)
+	    : get_in_block(reader, locator, pin, out, err);
+
+	if (status == STATUS_OK && slice_equal(out->key, key))
+		*found = LOOKUP_FOUND;
+	return status;
 }

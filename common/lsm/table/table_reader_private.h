@@ -19,6 +19,8 @@
 #include "common/lsm/table/table_section.h"
 #include "common/lsm/table/table_summary.h"
 
+#define TABLE_READER_PAGE_BYTES 4096
+
 struct table_reader {
 	char *path;
 	const uint8_t *map; /* the whole file */
@@ -32,6 +34,11 @@ struct table_reader {
 	uint64_t line_count;
 	uint64_t
 	    *seen_blocks; /* a bit for each uncompressed one found intact */
+	/*
+	 * Where locators are offsets in the file: a bit for each page of it
+	 * that holds bytes of intact blocks only. Else NULL.
+	 */
+	uint64_t *seen_pages;
 	struct compressor *compressor;
 	struct block_cache *cache; /* borrowed; may be NULL */
 	struct table_block_list cached;
@@ -49,6 +56,18 @@ enum status table_reader_block(struct table_reader *reader, uint64_t number,
 enum status
 table_reader_block_afresh(struct table_reader *reader, uint64_t number,
     struct table_pin *pin, struct slice *raw, struct error *err) MUST_CHECK;
+
+/*
+ * Checks the block that `offset` of the file lies in. Where all the blocks
+ * that share its page are intact, the page is marked as seen, and the next
+ * lookup there need not find out which block it is about.
+ */
+enum status table_reader_check_place(
+    struct table_reader *reader, uint64_t offset, struct error *err) MUST_CHECK;
+
+/* STATUS_CORRUPT, naming the block. */
+enum status
+table_reader_block_error(uint64_t number, const char *what, struct error *err);
 
 /* As table_reader_ranges(), without the path in the error. */
 enum status table_reader_read_ranges(struct table_reader *reader,

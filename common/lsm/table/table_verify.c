@@ -18,6 +18,7 @@ struct survey {
 	struct table_summary counted;
 	struct buffer last_key;
 	uint64_t number; /* of the block */
+	uint64_t offset; /* of the block in the file */
 };
 
 static enum status
@@ -25,7 +26,7 @@ check_block(struct survey *survey, struct slice raw, struct error *err);
 static enum status
 check_separator(struct survey *survey, struct slice key, struct error *err);
 static enum status check_point_index(const struct table_reader *reader,
-    struct slice key, uint32_t locator, struct error *err);
+    struct slice key, uint64_t locator, struct error *err);
 static enum status
 count_slots(const struct table_reader *reader, struct error *err);
 static enum status count_ranges(struct survey *survey, struct error *err);
@@ -92,6 +93,9 @@ verify_all(struct survey *survey, struct error *err)
 		return err->code;
 	for (uint64_t i = 0; i < reader->block_count; i++) {
 		survey->number = i;
+		survey->offset =
+		    u64_load(reader->sections[TABLE_SECTION_BLOCKS].data +
+			i * TABLE_BLOCK_RECORD_BYTES);
 		if (table_reader_block_afresh(
 			reader, i, &survey->pin, &raw, err) != STATUS_OK ||
 		    check_block(survey, raw, err) != STATUS_OK)
@@ -134,9 +138,10 @@ check_entry(struct survey *survey, const struct entry *entry, uint32_t position,
     struct error *err)
 {
 	struct table_summary *counted = &survey->counted;
-	uint32_t locator =
-	    (uint32_t)(survey->number << survey->reader->footer.position_bits |
-		position / TABLE_ENTRY_ALIGN);
+	uint32_t bits = survey->reader->footer.position_bits;
+	uint64_t locator = bits == 0
+	    ? (survey->offset + position) / TABLE_ENTRY_ALIGN
+	    : survey->number << bits | position / TABLE_ENTRY_ALIGN;
 
 	if (entry->key.size == 0 ||
 	    slice_compare(buffer_slice(&survey->last_key), entry->key) >= 0)
@@ -197,7 +202,7 @@ check_separator(struct survey *survey, struct slice key, struct error *err)
 /* The key's entry must be found by its hash, at exactly that place. */
 static enum status
 check_point_index(const struct table_reader *reader, struct slice key,
-    uint32_t locator, struct error *err)
+    uint64_t locator, struct error *err)
 {
 	uint64_t hash = hash64(key);
 	uint64_t number = point_index_home(hash, reader->line_count);
