@@ -22,6 +22,7 @@ unit-tests: $(UNIT_TESTS)
 $(call bench_program,bench_command,storaged/apply common/os)
 $(call bench_program,bench_memtable,common/lsm/memtable)
 $(call bench_program,bench_view,common/lsm/view tests/support)
+$(call bench_program,bench_table,common/lsm/table)
 
 bench-programs: $(BENCH_PROGRAMS)
 test-programs: $(TEST_PROGRAMS)
