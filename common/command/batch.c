@@ -109,7 +109,8 @@ encoded_size(const uint8_t *bytes)
 {
 	uint32_t head = u16_load(bytes + COMMAND_OFFSET_HEAD);
 
-	return COMMAND_HEADER_BYTES +
+	/* In 64 bits: a size near 2^32 must not come round to a small one. */
+	return (size_t)COMMAND_HEADER_BYTES +
 	    u16_load(bytes + COMMAND_OFFSET_KEY_SIZE) +
 	    u32_load(bytes + COMMAND_OFFSET_VALUE_SIZE) +
 	    command_number_bytes(head);

@@ -3,7 +3,9 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/codec/integer.h"
 #include "common/command/batch.h"
+#include "common/command/batch_format.h"
 #include "tests/support/random_command.h"
 #include "tests/support/suite.h"
 
@@ -346,6 +348,26 @@ random_damage_is_refused_or_harmless(void)
 }
 
 static void
+value_size_near_four_gib_is_refused(void)
+{
+	struct batch_builder builder = {0};
+	struct slice bytes = build_sample(&builder);
+	uint8_t *copy = mem_dup(bytes.data, bytes.size);
+	uint8_t *command = copy + BATCH_HEADER_BYTES;
+
+	/* One with a number behind its value, which would be read there. */
+	u16_store(command + COMMAND_OFFSET_HEAD, COMMAND_INCREMENT);
+	for (uint32_t under = 1; under <= 4096; under++) {
+		u32_store(command + COMMAND_OFFSET_VALUE_SIZE, 0u - under);
+		CU_ASSERT_EQUAL_FATAL(
+		    decode_and_walk(slice_of(copy, bytes.size)),
+		    STATUS_INVALID);
+	}
+	mem_free(copy);
+	batch_builder_deinit(&builder);
+}
+
+static void
 a_newer_version_is_told_apart(void)
 {
 	struct batch_builder builder = {0};
@@ -548,6 +570,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(every_truncation_is_refused),
 	    SUITE_CASE(every_flipped_byte_is_refused_or_harmless),
 	    SUITE_CASE(random_damage_is_refused_or_harmless),
+	    SUITE_CASE(value_size_near_four_gib_is_refused),
 	    SUITE_CASE(a_newer_version_is_told_apart),
 	    SUITE_CASE(origins_that_make_no_sense_are_refused),
 	    SUITE_CASE(commands_that_make_no_sense_are_refused),
