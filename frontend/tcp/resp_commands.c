@@ -11,11 +11,11 @@
 #define NAME_BYTES_MAX 16
 #define ERROR_ARGUMENT_BYTES_MAX 128
 
-#define RESP_COMMAND(name, handler, arity, class, flags, categories, tips, \
-    first, last, step, key_flags, since, group, summary)                   \
-	{name, resp_run_##handler, arity, TCP_CLASS_##class, NULL, flags,  \
-	    categories, tips, key_flags, first, last, step, since, group,  \
-	    summary},
+#define RESP_COMMAND(name, handler, arity, class, flags, categories, tips,     \
+    first, last, step, key_flags, since, group, summary)                       \
+	{name, sizeof(name) - 1, resp_run_##handler, arity, TCP_CLASS_##class, \
+	    NULL, flags, categories, tips, key_flags, first, last, step,       \
+	    since, group, summary},
 const struct resp_command resp_commands[] = {
 #include "frontend/tcp/resp_commands.def"
     {0},
@@ -23,8 +23,9 @@ const struct resp_command resp_commands[] = {
 
 #define RESP_SUBCOMMAND(container, name, handler, arity, flags, categories,  \
     tips, since, group, summary)                                             \
-	{name, resp_run_##handler, arity, TCP_CLASS_LOCAL, container, flags, \
-	    categories, tips, "", 0, 0, 0, since, group, summary},
+	{name, sizeof(name) - 1, resp_run_##handler, arity, TCP_CLASS_LOCAL, \
+	    container, flags, categories, tips, "", 0, 0, 0, since, group,   \
+	    summary},
 const struct resp_command resp_subcommands[] = {
 #include "frontend/tcp/resp_commands.def"
     {0},
@@ -58,8 +59,8 @@ resp_command_find(const char *container, struct slice name)
 		    (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
 	}
 	for (; row->name != NULL; row++)
-		if (memcmp(row->name, lower, name.size) == 0 &&
-		    row->name[name.size] == '\0' &&
+		if (row->name_bytes == name.size &&
+		    memcmp(row->name, lower, name.size) == 0 &&
 		    (container == NULL ||
 			strcmp(container, row->container) == 0))
 			return row;

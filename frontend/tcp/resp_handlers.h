@@ -10,6 +10,7 @@ typedef enum tcp_outcome resp_handler(struct resp_call *call);
 
 struct resp_command {
 	const char *name;
+	size_t name_bytes;
 	resp_handler *run;
 	int arity;
 	enum tcp_class class;

@@ -201,23 +201,6 @@ append_prefix_end(struct buffer *end, struct slice prefix)
 		end->data[end->end - 1]++;
 }
 
-/* The next part of the keys that may match; `end` keeps its end's bytes. */
-static struct tcp_range
-next_range(const struct slice pattern, struct slice start, struct buffer *end)
-{
-	struct slice prefix = glob_prefix(pattern);
-
-	append_prefix_end(end, prefix);
-	return (struct tcp_range){
-	    .start = start.size > 0 ? start : prefix,
-	    .end = buffer_slice(end),
-	    .keys_only = true,
-	    .steps_max = TCP_STEPS_MAX,
-	    .entries_max = SIZE_MAX,
-	    .bytes_max = SIZE_MAX,
-	};
-}
-
 /*
  * Shows the next keys that may match `pattern` to `on_entry`; *is_end as the
  * store says. Where to go on is kept in the task.
@@ -228,12 +211,18 @@ scan_some(struct resp_call *call, struct slice pattern,
     void *visitor, bool *is_end, struct error *err)
 {
 	const struct tcp_store *store = call->store;
+	struct slice prefix = glob_prefix(pattern);
 	struct buffer start = call->task->resume;
 	struct buffer end = {0};
-	struct tcp_range range =
-	    next_range(pattern, buffer_slice(&start), &end);
+	struct tcp_range range = {.keys_only = true,
+	    .steps_max = TCP_STEPS_MAX,
+	    .entries_max = SIZE_MAX,
+	    .bytes_max = SIZE_MAX};
 	enum status status;
 
+	append_prefix_end(&end, prefix);
+	range.start = buffer_size(&start) > 0 ? buffer_slice(&start) : prefix;
+	range.end = buffer_slice(&end);
 	call->task->resume = (struct buffer){0};
 	status = store->scan(store->context, &range, on_entry, visitor,
 	    &call->task->resume, is_end, err);
@@ -402,8 +391,11 @@ resp_run_dbsize(struct resp_call *call)
 	const struct tcp_store *store = call->store;
 	struct tcp_task *task = call->task;
 	struct buffer start = task->resume;
-	struct buffer end = {0};
-	struct tcp_range range;
+	struct tcp_range range = {.start = buffer_slice(&start),
+	    .keys_only = true,
+	    .steps_max = TCP_STEPS_MAX,
+	    .entries_max = SIZE_MAX,
+	    .bytes_max = SIZE_MAX};
 	struct error err;
 	bool is_end;
 	enum status status;
@@ -418,7 +410,6 @@ resp_run_dbsize(struct resp_call *call)
 		}
 	}
 	task->resume = (struct buffer){0};
-	range = next_range(SLICE_EMPTY, buffer_slice(&start), &end);
 	status = store->count(
 	    store->context, &range, &task->count, &task->resume, &is_end, &err);
 	buffer_deinit(&start);
