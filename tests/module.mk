@@ -4,6 +4,7 @@ ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
     tests/support/manual_clock.c
 $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_crash,storaged,$(ENGINE_SUPPORT))
+$(call test_program,model/test_engine_threads,storaged)
 
 # Not a test itself: the programs that tests/component/test_supervisor starts.
 $(call test_program,support/fake_worker,common/worker common/os,)
@@ -26,3 +27,4 @@ $(call bench_program,bench_table,common/lsm/table)
 
 bench-programs: $(BENCH_PROGRAMS)
 test-programs: $(TEST_PROGRAMS)
+$(call bench_program,bench_engine,storaged)
