@@ -136,7 +136,7 @@ publish_state(struct engine *engine)
 	metrics_set(
 	    METRIC_MEMTABLE_BYTES, 0, 0, tree_memtable_bytes(engine->tree));
 	metrics_set(
-	    METRIC_MEMTABLE_COUNT, 0, 0, load.frozen_count + (stats != NULL));
+	    METRIC_MEMTABLES, 0, 0, load.frozen_count + (stats != NULL));
 	metrics_set(METRIC_MEMTABLE_ENTRIES, 0, 0,
 	    stats == NULL ? 0 : stats->version_count);
 	metrics_set(METRIC_SSTABLE_COUNT, 0, 0, catalog_table_count(catalog));

@@ -70,8 +70,8 @@ child_is_running(const struct child *child)
 static void
 note(struct child *child, bool is_up)
 {
-	metrics_segment_note(child->segment, is_up, child->restarts,
-	    is_up ? clock_wall_ms(&clock_system) : 0);
+	metrics_segment_note(child->segment, is_up, (uint32_t)child->pid,
+	    child->restarts, is_up ? clock_wall_ms(&clock_system) : 0);
 }
 
 static void

@@ -21,6 +21,7 @@ struct metrics_header {
 	char name[METRICS_NAME_BYTES_MAX + 1];
 	uint32_t place;
 	_Atomic uint32_t up;
+	_Atomic uint32_t pid;
 	_Atomic uint64_t restarts;
 	_Atomic uint64_t started_ms;
 };

@@ -201,12 +201,13 @@ metrics_segment_open(
 }
 
 void
-metrics_segment_note(struct metrics_segment *segment, bool up,
+metrics_segment_note(struct metrics_segment *segment, bool up, uint32_t pid,
     uint64_t restarts, uint64_t started_ms)
 {
 	struct metrics_header *header = &segment->layout->header;
 
 	atomic_store_explicit(&header->up, up, memory_order_relaxed);
+	atomic_store_explicit(&header->pid, pid, memory_order_relaxed);
 	atomic_store_explicit(
 	    &header->restarts, restarts, memory_order_relaxed);
 	atomic_store_explicit(
@@ -223,6 +224,7 @@ metrics_segment_worker(
 	out->name[METRICS_NAME_BYTES_MAX] = '\0';
 	out->place = (enum metric_place)header->place;
 	out->up = atomic_load_explicit(&header->up, memory_order_relaxed) != 0;
+	out->pid = atomic_load_explicit(&header->pid, memory_order_relaxed);
 	out->restarts =
 	    atomic_load_explicit(&header->restarts, memory_order_relaxed);
 	out->started_ms =

@@ -59,6 +59,7 @@ struct metrics_worker {
 	char name[METRICS_NAME_BYTES_MAX + 1];
 	enum metric_place place;
 	bool up;
+	uint32_t pid; /* 0: there is no process */
 	uint64_t restarts;
 	uint64_t started_ms; /* since 1970; 0: never */
 };
@@ -87,7 +88,7 @@ enum status metrics_segment_open(int fd, bool writable,
 
 /* Notes the state of the worker (the name and place stay). */
 void metrics_segment_note(struct metrics_segment *segment, bool up,
-    uint64_t restarts, uint64_t started_ms);
+    uint32_t pid, uint64_t restarts, uint64_t started_ms);
 
 void metrics_segment_worker(
     const struct metrics_segment *segment, struct metrics_worker *out);

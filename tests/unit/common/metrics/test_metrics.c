@@ -225,9 +225,10 @@ supervisor_notes_the_worker_in_its_segment(void)
 	CU_ASSERT_STRING_EQUAL(worker.name, "http-1");
 	CU_ASSERT_EQUAL(worker.place, METRIC_PLACE_FRONTEND);
 	ASSERT_OK(metrics_segment_open(fd, true, &writable, &err), &err);
-	metrics_segment_note(writable, true, 3, 1700000000000);
+	metrics_segment_note(writable, true, 4711, 3, 1700000000000);
 	metrics_segment_worker(segment, &worker);
 	CU_ASSERT_TRUE(worker.up);
+	CU_ASSERT_EQUAL(worker.pid, 4711);
 	CU_ASSERT_EQUAL(worker.restarts, 3);
 	CU_ASSERT_EQUAL(worker.started_ms, 1700000000000);
 	CU_ASSERT_EQUAL(ftruncate(fd, 0), -1);
