@@ -26,12 +26,14 @@
 #define OPERATIONS 500000
 #define SCANS 5000
 #define SCAN_KEYS 100
+#define GROUP_KEYS 16
 
 enum figure {
 	REFRESH,
 	GET_NEWEST,
 	GET_ANY,
-	GET_TWICE,
+	GET_REFRESHED,
+	GET_GROUP,
 	MISSING,
 	SCAN,
 	FIGURES
@@ -42,6 +44,7 @@ static const char *const names[FIGURES] = {
     "get of a key in the newest memtable",
     "get of any key",
     "refresh and get of any key",
+    "get of any key, 16 told beforehand",
     "get of a missing key",
     "scan of 100 from any key",
 };
@@ -153,6 +156,20 @@ get(struct bench *bench, struct slice key, bool exists)
 }
 
 static void
+get_group(struct bench *bench)
+{
+	uint8_t bytes[GROUP_KEYS][KEY_BYTES + 1];
+	struct slice keys[GROUP_KEYS];
+
+	for (size_t i = 0; i < GROUP_KEYS; i++)
+		keys[i] =
+		    key_of(rng_below(&bench->rng, bench->key_count), bytes[i]);
+	view_reader_prefetch(bench->reader, keys, GROUP_KEYS);
+	for (size_t i = 0; i < GROUP_KEYS; i++)
+		get(bench, keys[i], true);
+}
+
+static void
 refresh(struct bench *bench)
 {
 	struct error err;
@@ -191,9 +208,12 @@ operate(struct bench *bench, enum figure figure)
 		get(bench, key_of(bench->newest[any % UPPER_KEYS], bytes),
 		    true);
 		break;
-	case GET_TWICE:
+	case GET_REFRESHED:
 		refresh(bench);
 		get(bench, key_of(any, bytes), true);
+		break;
+	case GET_GROUP:
+		get_group(bench);
 		break;
 	case GET_ANY:
 		get(bench, key_of(any, bytes), true);
@@ -237,12 +257,13 @@ main(int argc, char **argv)
 	for (int round = -1; round < ROUNDS; round++) {
 		for (enum figure figure = 0; figure < FIGURES; figure++) {
 			size_t count = figure == SCAN ? SCANS : OPERATIONS;
+			size_t step = figure == GET_GROUP ? GROUP_KEYS : 1;
 			uint64_t start = cpu_ns();
 			uint64_t took;
 
 			if (only >= 0 && (enum figure)only != figure)
 				continue;
-			for (size_t i = 0; i < count; i++)
+			for (size_t i = 0; i < count; i += step)
 				operate(bench, figure);
 			took = cpu_ns() - start;
 			/* The first round only warms up. */

@@ -157,6 +157,20 @@ memtable_reader_prefetch(const struct memtable_reader *reader, uint64_t hash)
 	    (const void *)&reader->buckets[hash & reader->bucket_mask]);
 }
 
+void
+memtable_reader_prefetch_node(
+    const struct memtable_reader *reader, uint64_t hash)
+{
+	const uint8_t *node = memtable_map_at(reader,
+	    atomic_load_explicit(&reader->buckets[hash & reader->bucket_mask],
+		memory_order_acquire));
+
+	if (node == NULL)
+		return;
+	__builtin_prefetch(node);
+	__builtin_prefetch(node + MEMTABLE_LINE_BYTES);
+}
+
 bool
 memtable_reader_has_ranges(const struct memtable_reader *reader)
 {

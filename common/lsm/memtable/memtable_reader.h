@@ -77,6 +77,10 @@ enum status memtable_reader_get(const struct memtable_reader *reader,
 void
 memtable_reader_prefetch(const struct memtable_reader *reader, uint64_t hash);
 
+/* Reads that line and lets the first node come that it leads to. */
+void memtable_reader_prefetch_node(
+    const struct memtable_reader *reader, uint64_t hash);
+
 /* True if a range tombstone may be there. */
 bool memtable_reader_has_ranges(const struct memtable_reader *reader);
 

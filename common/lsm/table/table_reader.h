@@ -62,6 +62,13 @@ enum status table_reader_get(struct table_reader *reader, struct slice key,
 /* Lets the cache line come that a get of a key with this hash begins with. */
 void table_reader_prefetch(const struct table_reader *reader, uint64_t hash);
 
+/*
+ * Reads that line and lets the entry come that it leads to. A mere hint: what
+ * it reads is not checked.
+ */
+void
+table_reader_prefetch_entry(const struct table_reader *reader, uint64_t hash);
+
 /* Lets go of the bytes; the pin holds nothing afterwards. */
 void table_pin_release(struct table_pin *pin);
 

@@ -23,6 +23,8 @@ struct run_iterator {
 	bool has_shadow;
 };
 
+static size_t count_not_behind(
+    const struct table_run *run, size_t low, uint64_t prefix, struct slice key);
 static enum status
 run_seek(struct iterator *it, struct slice key, struct error *err);
 static enum status run_next(struct iterator *it, struct error *err);
@@ -32,6 +34,20 @@ static size_t behind_shadow(const struct run_iterator *run);
 static bool is_shadowed(struct run_iterator *run, struct slice key);
 static enum status place(struct run_iterator *run, size_t index,
     struct slice key, struct error *err);
+
+static inline struct slice
+first_key(const struct table_run *run, size_t index)
+{
+	return buffer_slice(&run->tables[index].summary->first_key);
+}
+
+/* What follows in a key that begins as all first keys do. */
+static inline struct slice
+rest_of(struct slice key, const struct table_run *run)
+{
+	return slice_of(
+	    key.data + run->shared.size, key.size - run->shared.size);
+}
 
 uint64_t
 table_run_prefix(struct slice key)
@@ -58,29 +74,90 @@ table_slot_of(struct table_reader *reader)
 	    reader, summary};
 }
 
-size_t
-table_run_find(const struct table_run *run, struct slice key, uint64_t prefix)
+/* How many bytes both begin with. */
+static size_t
+shared_size(struct slice a, struct slice b)
 {
-	size_t low = 0;
-	size_t high = run->count;
+	size_t size = 0;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct table_slot *slot = &run->tables[middle];
-		bool starts_before = slot->first_prefix < prefix;
+	while (size < a.size && size < b.size && a.data[size] == b.data[size])
+		size++;
+	return size;
+}
 
-		/* Equal prefixes say nothing: only the whole keys do. */
-		if (slot->first_prefix == prefix)
-			starts_before =
-			    slice_compare(
-				buffer_slice(&slot->summary->first_key), key) <=
-			    0;
-		if (starts_before)
-			low = middle + 1;
-		else
-			high = middle;
+struct table_run
+table_run_of(const struct table_slot *tables, size_t count, uint64_t *starts)
+{
+	struct table_run run = {.tables = tables, .count = count};
+
+	if (count == 0)
+		return run;
+	run.starts = starts;
+	run.shared = first_key(&run, 0);
+	run.shared.size = shared_size(run.shared, first_key(&run, count - 1));
+	for (size_t i = 0; i < count; i++)
+		starts[i] = table_run_prefix(rest_of(first_key(&run, i), &run));
+	return run;
+}
+
+/* How many of the `count` ascending numbers are less; takes no branches. */
+static size_t
+count_less(const uint64_t *numbers, size_t count, uint64_t number)
+{
+	const uint64_t *base = numbers;
+
+	if (count == 0)
+		return 0;
+	while (count > 1) {
+		size_t half = count / 2;
+
+		base += base[half - 1] < number ? half : 0;
+		count -= half;
 	}
+	return (size_t)(base - numbers) + (*base < number);
+}
+
+size_t
+table_run_find(const struct table_run *run, struct slice key)
+{
+	size_t common =
+	    key.size < run->shared.size ? key.size : run->shared.size;
+	int order =
+	    common == 0 ? 0 : memcmp(key.data, run->shared.data, common);
+	uint64_t prefix;
+	size_t low;
+
+	if (order < 0 || (order == 0 && key.size < run->shared.size))
+		return run->count;
+	if (order > 0)
+		return run->count - 1;
+	prefix = table_run_prefix(rest_of(key, run));
+	low = count_less(run->starts, run->count, prefix);
+	/* Equal numbers say nothing: only the whole keys do. */
+	if (low < run->count && run->starts[low] == prefix)
+		low += count_not_behind(run, low, prefix, key);
 	return low == 0 ? run->count : low - 1;
+}
+
+/* Of the tables from `low` on with this start, how many begin by `key`. */
+static size_t
+count_not_behind(
+    const struct table_run *run, size_t low, uint64_t prefix, struct slice key)
+{
+	size_t from = low;
+	size_t to = prefix == UINT64_MAX
+	    ? run->count
+	    : low + count_less(run->starts + low, run->count - low, prefix + 1);
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (slice_compare(first_key(run, middle), key) <= 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from - low;
 }
 
 struct iterator *
@@ -103,7 +180,7 @@ static enum status
 run_seek(struct iterator *it, struct slice key, struct error *err)
 {
 	struct run_iterator *run = (struct run_iterator *)it;
-	size_t index = table_run_find(&run->run, key, table_run_prefix(key));
+	size_t index = table_run_find(&run->run, key);
 
 	it->valid = false;
 	run->has_shadow = false;
@@ -169,7 +246,7 @@ behind_shadow(const struct run_iterator *run)
 	size_t index = run->index;
 
 	if (end.size > 0) {
-		index = table_run_find(&run->run, end, table_run_prefix(end));
+		index = table_run_find(&run->run, end);
 		CHECK(index >= run->index);
 		CHECK(index < run->run.count);
 		return index;

@@ -33,6 +33,9 @@ struct table_slot {
 struct table_run {
 	const struct table_slot *tables;
 	size_t count;
+	/* To find a table without touching it: */
+	struct slice shared; /* what all first keys begin with */
+	const uint64_t *starts; /* of each first key, what follows it */
 };
 
 /* The first eight bytes of a key as a number that orders as they do. */
@@ -49,11 +52,17 @@ table_slot_may_hold(const struct table_slot *slot, uint64_t prefix)
 }
 
 /*
- * The index of the last table that starts at or before `key`, whose prefix is
- * given too; no other can hold it. run->count if all start behind it.
+ * Makes a run of `count` tables that stand in the order of their keys;
+ * `starts` has room for as many. The run keeps both.
  */
-size_t
-table_run_find(const struct table_run *run, struct slice key, uint64_t prefix);
+struct table_run
+table_run_of(const struct table_slot *tables, size_t count, uint64_t *starts);
+
+/*
+ * The index of the last table that starts at or before `key`; no other can
+ * hold it. run->count if all start behind it.
+ */
+size_t table_run_find(const struct table_run *run, struct slice key);
 
 /*
  * All entries of the run. Where `shadows` is not NULL, entries that one of

@@ -71,6 +71,7 @@ view_close(struct view *view)
 	buffer_deinit(&view->value);
 	mem_free(view->memtables);
 	mem_free(view->tables);
+	mem_free(view->starts);
 	mem_free(view->memtable_files);
 	mem_free(view->table_files);
 	mem_free(view->by_number);
@@ -99,7 +100,9 @@ view_iterator_create(
 		children[count++] =
 		    memtable_iterator_create(view->memtables[i], sequence_max);
 	for (size_t i = 0; i < view->levels[0].count; i++) {
-		struct table_run one = {&view->levels[0].tables[i], 1};
+		/* The numbers of level 0 are each for a run of its own. */
+		struct table_run one = table_run_of(
+		    &view->levels[0].tables[i], 1, &view->starts[i]);
 
 		children[count++] = table_run_iterator_create(one, shadows);
 	}
@@ -336,6 +339,7 @@ arrange_tables(struct view *view, struct error *err)
 	size_t count = view->description.table_count;
 
 	view->tables = mem_new_array(count + 1, sizeof(*view->tables));
+	view->starts = mem_new_array(count + 1, sizeof(*view->starts));
 	view->by_number =
 	    mem_dup(view->table_files, (count + 1) * sizeof(*view->by_number));
 	qsort(
@@ -359,6 +363,14 @@ arrange_tables(struct view *view, struct error *err)
 				.number,
 			    (unsigned long long)view->description.tables[i - 1]
 				.number);
+	}
+	for (unsigned level = 1; level < view->level_count; level++) {
+		const struct table_run *run = &view->levels[level];
+
+		if (run->count > 0)
+			view->levels[level] =
+			    table_run_of(run->tables, run->count,
+				view->starts + (run->tables - view->tables));
 	}
 	return STATUS_OK;
 }

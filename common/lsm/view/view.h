@@ -80,6 +80,16 @@ view_get(struct view *view, const struct memtable_query *query, uint64_t now_ms,
     struct entry *out, enum lookup *found, struct error *err) MUST_CHECK;
 
 /*
+ * Lets the memory come that finding these keys will touch, all at once. For
+ * who has several keys at hand, as a pipeline does: most of a lookup's time
+ * is waiting for memory. A hint: what it does shows in nothing else. Up to
+ * VIEW_PREFETCH_MAX queries, the rest is ignored.
+ */
+#define VIEW_PREFETCH_MAX 32
+void view_prefetch(
+    struct view *view, const struct memtable_query *queries, size_t count);
+
+/*
  * An iterator over every key in its newest version, tombstones and expired
  * and range-deleted entries included, but for those that table_run.h leaves
  * out for `shadows` (NULL: none). Closed before the view. Its calls belong

@@ -18,6 +18,13 @@ struct view_request {
 	const struct table_slot *deeper[VIEW_LEVELS_MAX];
 };
 
+/* The lookups that are prepared together. */
+struct view_group {
+	struct view_request requests[VIEW_PREFETCH_MAX];
+	size_t count;
+};
+
+static enum status prefetch_guarded(void *context, struct error *err);
 static enum status find_guarded(void *context, struct error *err);
 static void find_candidates(struct view_request *request);
 static enum status
@@ -48,6 +55,49 @@ view_get(struct view *view, const struct memtable_query *query, uint64_t now_ms,
 	    entry_is_expired(out, now_ms))
 		*found = LOOKUP_ABSENT;
 	return status;
+}
+
+void
+view_prefetch(
+    struct view *view, const struct memtable_query *queries, size_t count)
+{
+	struct view_group group;
+	struct error ignored;
+
+	if (count > VIEW_PREFETCH_MAX)
+		count = VIEW_PREFETCH_MAX;
+	group.count = count;
+	for (size_t i = 0; i < count; i++)
+		group.requests[i] =
+		    (struct view_request){.view = view, .query = &queries[i]};
+	(void)!bus_guard_run(prefetch_guarded, &group, &ignored);
+}
+
+/* First what leads to the entries, of all keys; then the entries. */
+static enum status
+prefetch_guarded(void *context, struct error *err)
+{
+	struct view_group *group = context;
+
+	for (size_t i = 0; i < group->count; i++)
+		find_candidates(&group->requests[i]);
+	for (size_t i = 0; i < group->count; i++) {
+		const struct view_request *request = &group->requests[i];
+		const struct view *view = request->view;
+		uint64_t hash = request->query->hash;
+
+		for (size_t j = 0; j < view->description.memtable_count; j++)
+			memtable_reader_prefetch_node(view->memtables[j], hash);
+		for (size_t j = 0; j < view->levels[0].count; j++)
+			table_reader_prefetch_entry(
+			    view->levels[0].tables[j].reader, hash);
+		for (unsigned level = 1; level < view->level_count; level++) {
+			if (request->deeper[level] != NULL)
+				table_reader_prefetch_entry(
+				    request->deeper[level]->reader, hash);
+		}
+	}
+	return STATUS_OK;
 }
 
 /*
@@ -105,8 +155,7 @@ find_candidates(struct view_request *request)
 		table_reader_prefetch(view->levels[0].tables[i].reader, hash);
 	for (unsigned level = 1; level < view->level_count; level++) {
 		const struct table_run *run = &view->levels[level];
-		size_t index =
-		    table_run_find(run, request->query->key, request->prefix);
+		size_t index = table_run_find(run, request->query->key);
 
 		if (index == run->count)
 			continue;

@@ -32,6 +32,7 @@ struct view {
 	/* What a lookup walks through, in the order of the description. */
 	struct memtable_reader **memtables;
 	struct table_slot *tables;
+	uint64_t *starts; /* for the runs */
 	struct table_run levels[VIEW_LEVELS_MAX];
 	unsigned level_count; /* those behind are empty */
 	struct range_set ranges; /* of all tables */

@@ -129,6 +129,22 @@ view_reader_get(struct view_reader *reader, struct slice key, struct entry *out,
 	return STATUS_OK;
 }
 
+void
+view_reader_prefetch(
+    struct view_reader *reader, const struct slice *keys, size_t count)
+{
+	struct memtable_query queries[VIEW_PREFETCH_MAX];
+
+	if (!reader->is_fresh)
+		return;
+	if (count > VIEW_PREFETCH_MAX)
+		count = VIEW_PREFETCH_MAX;
+	for (size_t i = 0; i < count; i++)
+		queries[i] = (struct memtable_query){
+		    keys[i], hash64(keys[i]), reader->state.published_sequence};
+	view_prefetch(reader->view, queries, count);
+}
+
 enum status
 view_reader_scan(struct view_reader *reader, struct slice start,
     struct slice end, struct view_scan **out, struct error *err)

@@ -105,6 +105,13 @@ enum status view_reader_get(struct view_reader *reader, struct slice key,
     struct entry *out, enum lookup *found, struct error *err) MUST_CHECK;
 
 /*
+ * Tells that these keys (VIEW_PREFETCH_MAX at a time) are about to be looked
+ * up: several in one go then take about half the time. Changes nothing else.
+ */
+void view_reader_prefetch(
+    struct view_reader *reader, const struct slice *keys, size_t count);
+
+/*
  * Begins a scan over the keys from `start` up to but not including `end`
  * (empty: no bound), in the state that was refreshed to.
  */

@@ -304,7 +304,10 @@ shortened_table_fails_one_request_and_not_the_process(void)
 	view_path_table(path, store->tables_folder, store->tables[0].number);
 	CU_ASSERT_EQUAL(truncate(path, 0), 0);
 	for (int i = 0; i < 3; i++) {
+		struct slice key = slice_of_string("a");
+
 		refresh(fixture->reader);
+		view_reader_prefetch(fixture->reader, &key, 1);
 		CU_ASSERT_EQUAL(view_reader_get(fixture->reader,
 				    slice_of_string("a"), &entry, &found, &err),
 		    STATUS_IO);
