@@ -71,7 +71,9 @@ block_entry_read(const uint8_t *data, uint32_t size, uint32_t position,
 	header +=
 	    (tag & TABLE_TAG_DEADLINE) != 0 ? TABLE_ENTRY_DEADLINE_BYTES : 0;
 	end = position + header + key_size + value_size;
-	if (UNLIKELY(end > size || (tag & TABLE_TAG_UNUSED_MASK) != 0))
+	if (UNLIKELY(end > size || (tag & TABLE_TAG_UNUSED_MASK) != 0 ||
+		key_size == 0 || value_size > TABLE_VALUE_BYTES_MAX ||
+		tag >> TABLE_TAG_SEQUENCE_SHIFT == 0))
 		return false;
 	out->key = slice_of(bytes + header, key_size);
 	out->value = slice_of(bytes + header + key_size, value_size);

@@ -163,7 +163,7 @@ table_builder_add(
 	CHECK(!builder->is_finished);
 	CHECK(entry->key.size > 0 && entry->key.size <= TABLE_KEY_BYTES_MAX);
 	CHECK(entry->value.size <= TABLE_VALUE_BYTES_MAX);
-	CHECK(entry->sequence <= TABLE_SEQUENCE_MAX);
+	CHECK(entry->sequence > 0 && entry->sequence <= TABLE_SEQUENCE_MAX);
 	CHECK(slice_compare(last, entry->key) < 0);
 	if (builder->failure.code != STATUS_OK)
 		return error_copy(err, &builder->failure);
@@ -205,7 +205,7 @@ table_builder_add_range(struct table_builder *builder,
 	CHECK(!builder->is_finished);
 	CHECK(range->start.size <= TABLE_KEY_BYTES_MAX);
 	CHECK(range->end.size <= TABLE_KEY_BYTES_MAX);
-	CHECK(range->sequence <= TABLE_SEQUENCE_MAX);
+	CHECK(range->sequence > 0 && range->sequence <= TABLE_SEQUENCE_MAX);
 	if (builder->failure.code != STATUS_OK)
 		return error_copy(err, &builder->failure);
 	if (range->end.size > 0 && slice_compare(range->start, range->end) >= 0)

@@ -1,10 +1,21 @@
 #include "common/lsm/table/table_reader.h"
 
+#include <sys/mman.h>
+
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/lsm/record/iterator.h"
 #include "common/lsm/table/table_block.h"
 #include "common/lsm/table/table_reader_private.h"
+
+/*
+ * The mapping is not read ahead by the kernel, since lookups come from
+ * anywhere. An iterator that has gone through some blocks on end is likely
+ * to go on, and asks for what comes next before it needs it; a shorter walk
+ * is not worth the system call.
+ */
+#define AHEAD_AFTER_BLOCKS 8
+#define AHEAD_BYTES (1u << 20)
 
 struct table_iterator {
 	struct iterator base;
@@ -13,6 +24,8 @@ struct table_iterator {
 	uint64_t number; /* of the block it stands in */
 	struct block_view view;
 	uint32_t next; /* where the entry behind this one begins */
+	unsigned run; /* blocks gone through since the last seek */
+	uint64_t ahead; /* the kernel was asked for the file up to here */
 };
 
 static enum status
@@ -48,6 +61,25 @@ load(struct table_iterator *it, uint64_t number, struct error *err)
 	return STATUS_OK;
 }
 
+/* Asks for the next bytes when half of what was asked for is used up. */
+static void
+read_ahead(struct table_iterator *it)
+{
+	const struct table_reader *reader = it->reader;
+	uint64_t here = table_reader_block_offset(reader, it->number);
+	uint64_t end = reader->footer.sections[0].offset;
+	uint64_t from = it->ahead > here ? it->ahead : here;
+	uint64_t size = end - from < AHEAD_BYTES ? end - from : AHEAD_BYTES;
+
+	if (from - here > AHEAD_BYTES / 2 || size == 0)
+		return;
+	from &= ~(uint64_t)(TABLE_READER_PAGE_BYTES - 1);
+	/* Advice: where it fails, the walk is slower and still right. */
+	(void)madvise((void *)(uintptr_t)(reader->map + from), (size_t)size,
+	    MADV_WILLNEED);
+	it->ahead = from + size;
+}
+
 /* Goes to the first entry of the block behind, if there is one. */
 static enum status
 next_block(struct table_iterator *it, struct error *err)
@@ -56,6 +88,8 @@ next_block(struct table_iterator *it, struct error *err)
 		return STATUS_OK;
 	if (load(it, it->number + 1, err) != STATUS_OK)
 		return err->code;
+	if (++it->run >= AHEAD_AFTER_BLOCKS)
+		read_ahead(it);
 	return stand_at(it, 0, err);
 }
 
@@ -68,6 +102,8 @@ seek(struct iterator *base, struct slice key, struct error *err)
 	uint32_t position;
 
 	base->valid = false;
+	it->run = 0;
+	it->ahead = 0;
 	if (it->reader->block_count == 0)
 		return STATUS_OK;
 	if (seek_index_find(&it->reader->seek_index, key, &number, err) !=

@@ -160,7 +160,10 @@ table_reader_read_ranges(
 		    u32_take(&bytes, &start_size) &&
 		    u32_take(&bytes, &end_size) &&
 		    bytes_take(&bytes, start_size, &range.start) &&
-		    bytes_take(&bytes, end_size, &range.end);
+		    bytes_take(&bytes, end_size, &range.end) &&
+		    start_size <= TABLE_KEY_BYTES_MAX &&
+		    end_size <= TABLE_KEY_BYTES_MAX && range.sequence > 0 &&
+		    range.sequence <= TABLE_SEQUENCE_MAX;
 		if (ok)
 			range_set_add(into, &range);
 	}

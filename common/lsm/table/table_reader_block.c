@@ -25,11 +25,21 @@ read_record(const struct table_reader *reader, uint64_t number,
 
 	out->stored_size = u32_load(record + 8);
 	out->raw_size = u32_load(record + 12);
+	if (offset > end || out->stored_size > out->raw_size ||
+	    out->raw_size > TABLE_BLOCK_RAW_BYTES_MAX ||
+	    (uint64_t)out->stored_size + TABLE_BLOCK_TRAILER_BYTES >
+		end - offset)
+		return false;
 	out->bytes = reader->map + offset;
-	return offset <= end && out->stored_size <= out->raw_size &&
-	    out->raw_size <= TABLE_BLOCK_RAW_BYTES_MAX &&
-	    (uint64_t)out->stored_size + TABLE_BLOCK_TRAILER_BYTES <=
-	    end - offset;
+	/* Offsets into the file lead nowhere in a compressed block. */
+	return reader->seen_pages == NULL || out->stored_size == out->raw_size;
+}
+
+uint64_t
+table_reader_block_offset(const struct table_reader *reader, uint64_t number)
+{
+	return u64_load(reader->sections[TABLE_SECTION_BLOCKS].data +
+	    number * TABLE_BLOCK_RECORD_BYTES);
 }
 
 enum status
@@ -126,7 +136,8 @@ find_block(struct table_reader *reader, uint64_t number,
 		TABLE_BLOCK_RECORD_BYTES))
 		return table_section_error(records, err);
 	if (!read_record(reader, number, out))
-		return table_reader_block_error(number, "out of bounds", err);
+		return table_reader_block_error(
+		    number, "its record makes no sense", err);
 	return STATUS_OK;
 }
 

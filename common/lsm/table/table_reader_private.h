@@ -57,6 +57,10 @@ enum status
 table_reader_block_afresh(struct table_reader *reader, uint64_t number,
     struct table_pin *pin, struct slice *raw, struct error *err) MUST_CHECK;
 
+/* Where a block that has been loaded begins in the file. */
+uint64_t
+table_reader_block_offset(const struct table_reader *reader, uint64_t number);
+
 /*
  * Checks the block that `offset` of the file lies in. Where all the blocks
  * that share its page are intact, the page is marked as seen, and the next

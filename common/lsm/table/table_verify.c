@@ -93,9 +93,7 @@ verify_all(struct survey *survey, struct error *err)
 		return err->code;
 	for (uint64_t i = 0; i < reader->block_count; i++) {
 		survey->number = i;
-		survey->offset =
-		    u64_load(reader->sections[TABLE_SECTION_BLOCKS].data +
-			i * TABLE_BLOCK_RECORD_BYTES);
+		survey->offset = table_reader_block_offset(reader, i);
 		if (table_reader_block_afresh(
 			reader, i, &survey->pin, &raw, err) != STATUS_OK ||
 		    check_block(survey, raw, err) != STATUS_OK)
