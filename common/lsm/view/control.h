@@ -61,7 +61,7 @@ struct control_state {
 	uint64_t view_number; /* 0: there is none yet */
 	uint64_t incarnation; /* how often the block was created */
 	uint64_t store_clock_ms; /* the greatest stamp published */
-	int64_t clock_offset_ms; /* CLOCK_MONOTONIC to this node's clock */
+	int64_t clock_offset_ms; /* monotonic clock to this node's */
 	enum control_write_state write_state;
 	uint32_t write_delay_us; /* 0 unless writes are delayed */
 };
@@ -89,7 +89,7 @@ void control_publish_view(struct control *control, uint64_t view_number);
 void control_publish_sequence(
     struct control *control, uint64_t sequence, uint64_t store_clock_ms);
 
-/* Sets what readers add to CLOCK_MONOTONIC to know the time. */
+/* Sets what readers add to the monotonic clock to know the time. */
 void control_set_clock_offset(struct control *control, int64_t offset_ms);
 
 void control_set_write_state(

@@ -34,7 +34,7 @@ struct control_block {
 	_Atomic uint64_t view_number; /* 0: none was ever published */
 	_Atomic uint64_t published_sequence;
 	_Atomic uint64_t store_clock_ms;
-	_Atomic int64_t clock_offset_ms; /* to add to CLOCK_MONOTONIC */
+	_Atomic int64_t clock_offset_ms; /* to add to the monotonic clock */
 	_Atomic uint64_t write_state; /* state << 32 | delay in us */
 	_Atomic uint64_t incarnation; /* of storaged, from 1 */
 	uint64_t spare[2];

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <unistd.h>
 
 #include "common/lsm/view/control.h"
@@ -229,6 +230,58 @@ block_of_another_store_is_replaced_and_its_readers_can_tell(void)
 	scratch_deinit(&scratch);
 }
 
+struct watch {
+	const struct control *control;
+	uint64_t last;
+	bool is_wrong;
+};
+
+/* Until the last sequence: what is loaded after one belongs to it or later. */
+static void *
+watch_control(void *context)
+{
+	struct watch *watch = context;
+	uint64_t seen = 0;
+
+	while (seen < watch->last) {
+		struct control_state state = state_of(watch->control);
+
+		if (state.published_sequence < seen ||
+		    state.view_number < state.published_sequence ||
+		    state.store_clock_ms < state.published_sequence)
+			watch->is_wrong = true;
+		seen = state.published_sequence;
+	}
+	return NULL;
+}
+
+static void
+who_sees_a_sequence_sees_its_view_and_its_clock(void)
+{
+	struct scratch scratch;
+	struct control *control;
+	struct watch watch = {.last = 2000000};
+	pthread_t thread;
+	struct error err;
+
+	scratch_init(&scratch);
+	ASSERT_OK(
+	    control_create(file_system_real(),
+		scratch_path(&scratch, "control"), 0, store_id, &control, &err),
+	    &err);
+	watch.control = control;
+	CU_ASSERT_EQUAL_FATAL(
+	    pthread_create(&thread, NULL, watch_control, &watch), 0);
+	for (uint64_t i = 1; i <= watch.last; i++) {
+		control_publish_view(control, i);
+		control_publish_sequence(control, i, i);
+	}
+	CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+	CU_ASSERT_FALSE(watch.is_wrong);
+	control_close(control);
+	scratch_deinit(&scratch);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -240,6 +293,7 @@ main(int argc, char **argv)
 		damaged_block_is_refused_by_readers_and_replaced_by_the_writer),
 	    SUITE_CASE(
 		block_of_another_store_is_replaced_and_its_readers_can_tell),
+	    SUITE_CASE(who_sees_a_sequence_sees_its_view_and_its_clock),
 	};
 
 	return suite_run("control", cases, SUITE_COUNT(cases), argc, argv);
