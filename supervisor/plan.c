@@ -81,7 +81,7 @@ add_door(struct worker_plan *worker, const struct config *config,
 static void
 add_sink(struct worker_plan *worker, const struct plan_facts *facts)
 {
-	settings_add(&worker->settings, "sink", "ipc://%s/storaged-0.sock",
+	settings_add(&worker->settings, "sink", "%s/storaged-0.sock",
 	    facts->runtime_path);
 }
 

@@ -119,7 +119,7 @@ settings_carry_numbers_in_base_units(void)
 	    &err);
 	CU_ASSERT_STRING_EQUAL(settings_string(settings, "name"), "storaged-0");
 	CU_ASSERT_STRING_EQUAL(
-	    settings_string(settings, "sink"), "ipc:///r/storaged-0.sock");
+	    settings_string(settings, "sink"), "/r/storaged-0.sock");
 	CU_ASSERT_STRING_EQUAL(
 	    settings_string(settings, "store_id"), facts.store_id);
 	CU_ASSERT_EQUAL(settings_u64(settings, "max_mem_bytes"), 1 << 20);
