@@ -1,1 +1,5 @@
-# Nothing is built here yet.
+$(call library,frontend/kvctl,arguments.c control.c data_verbs.c\
+    kvctl.c node_verbs.c output.c verbs.c,common/base common/codec common/os config\
+    frontend/client frontend/protocol,-ljansson)
+$(call program,kvctl,frontend/kvctl,main.c,frontend/kvctl)
+$(call unit_tests,frontend/kvctl,test_kvctl,tests/support/memory)

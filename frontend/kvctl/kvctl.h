@@ -1,0 +1,49 @@
+/*
+ * kvctl - what the files of the program share: settings, exit codes, verbs.
+ */
+#ifndef FRONTEND_KVCTL_KVCTL_H
+#define FRONTEND_KVCTL_KVCTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+struct arguments;
+
+/* Part of the interface: scripts decide by them. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_NOT_FOUND = 1,
+	EXIT_REFUSED = 2,
+	EXIT_UNREACHABLE = 3,
+	EXIT_OUTCOME_UNKNOWN = 4,
+	EXIT_MISUSED = 64, /* EX_USAGE */
+	EXIT_NO_OUTPUT = 74, /* EX_IOERR */
+};
+
+struct kvctl {
+	const struct arguments *arguments;
+	const char *const *words; /* those behind the verb */
+	size_t word_count;
+	uint64_t timeout_ms;
+	bool is_json;
+};
+
+/* The whole program but main(). */
+enum exit_code kvctl_run(int argc, char **argv);
+
+/* Writes "kvctl: " and the error to stderr; the exit code for its status. */
+enum exit_code kvctl_fail(const struct error *err);
+
+enum exit_code kvctl_put(const struct kvctl *kvctl);
+enum exit_code kvctl_get(const struct kvctl *kvctl);
+enum exit_code kvctl_delete(const struct kvctl *kvctl);
+enum exit_code kvctl_ttl(const struct kvctl *kvctl);
+enum exit_code kvctl_scan(const struct kvctl *kvctl);
+enum exit_code kvctl_status(const struct kvctl *kvctl);
+enum exit_code kvctl_worker_list(const struct kvctl *kvctl);
+enum exit_code kvctl_worker_restart(const struct kvctl *kvctl);
+
+#endif

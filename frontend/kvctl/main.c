@@ -1,0 +1,20 @@
+/*
+ * kvctl - the tool for people and scripts.
+ *
+ * Job         One verb per run: data through the TCP door, questions about
+ *             the node and its workers through the supervisor's socket.
+ * Peers       A `frontend` of role tcp (--endpoint); the supervisor of a node
+ *             on this host (--data-dir).
+ * Privileges  Those of who runs it; the supervisor's socket lets in the
+ *             node's own user alone.
+ * Files       DATA_DIR/runtime says where the socket is.
+ * Signals     The usual.
+ * Exit codes  kvctl.h; `kvctl --help` prints them.
+ */
+#include "frontend/kvctl/kvctl.h"
+
+int
+main(int argc, char **argv)
+{
+	return kvctl_run(argc, argv);
+}

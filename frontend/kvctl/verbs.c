@@ -1,0 +1,111 @@
+#include "frontend/kvctl/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/kvctl/arguments.h"
+
+#define BIT(option) (UINT32_C(1) << OPTION_##option)
+
+static const struct verb verbs[] = {
+    {{"put", NULL}, kvctl_put, 1, 2,
+	BIT(TTL) | BIT(IF_ABSENT) | BIT(IF_PRESENT), "put KEY [VALUE]",
+	"store a value; without VALUE, or with -, it is read from stdin",
+	"  --ttl TIME     let it expire: 90, 90s, 1h30m, 500ms (default: "
+	"never)\n"
+	"  --if-absent    only if the key is not there\n"
+	"  --if-present   only if the key is there\n",
+	"kvctl put session:7 --ttl 1h < session.bin"},
+    {{"get", NULL}, kvctl_get, 1, 1, 0, "get KEY",
+	"write the value to stdout, byte for byte",
+	"On a terminal a line feed follows the value.\n",
+	"kvctl get session:7 > session.bin"},
+    {{"delete", NULL}, kvctl_delete, 1, 1, 0, "delete KEY",
+	"delete a key; exit code 1 if it was not there", "",
+	"kvctl delete session:7"},
+    {{"ttl", NULL}, kvctl_ttl, 1, 2, 0, "ttl KEY [TIME|never]",
+	"print the seconds until a key expires, or set them",
+	"Prints \"never\" for a key without a deadline.\n",
+	"kvctl ttl session:7 30m"},
+    {{"scan", NULL}, kvctl_scan, 0, 0,
+	BIT(PREFIX) | BIT(START) | BIT(END) | BIT(LIMIT) | BIT(KEYS), "scan",
+	"list keys and values in the order of the keys",
+	"  --prefix TEXT  only keys that begin with it\n"
+	"  --start KEY    from this key on\n"
+	"  --end KEY      up to, not including, this key\n"
+	"  --limit N      at most N entries\n"
+	"  --keys         keys alone\n"
+	"A line is a key, a tab, a value; \\t \\n \\r \\\\ and \\xHH stand "
+	"for\n"
+	"bytes that would not fit in a line. With -o json each line is an\n"
+	"object; bytes that are no UTF-8 are in key_b64 and value_b64.\n",
+	"kvctl scan --prefix session: --limit 20"},
+    {{"status", NULL}, kvctl_status, 0, 0, 0, "status",
+	"tell how the node on this host is", "", "kvctl status -o json"},
+    {{"worker", "list"}, kvctl_worker_list, 0, 0, 0, "worker list",
+	"list the processes of the node on this host", "",
+	"kvctl worker list --data-dir /var/lib/kvstore"},
+    {{"worker", "restart"}, kvctl_worker_restart, 1, 1, 0,
+	"worker restart NAME", "restart one of them; clients see a delay", "",
+	"kvctl worker restart http-0"},
+};
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const char common_options[] =
+    "Options of every verb:\n"
+    "  --endpoint HOST:PORT  the node's TCP door (default 127.0.0.1:9090)\n"
+    "  --data-dir DIR        whose node status and worker speak to (default\n"
+    "                        ./data, else the system's)\n"
+    "  --timeout TIME        how long to wait for an answer (default 30s)\n"
+    "  -o, --output FORM     text (default) or json\n";
+
+static const char exit_codes[] =
+    "Exit codes:\n"
+    "  0   done\n"
+    "  1   not found\n"
+    "  2   refused: a condition does not hold, a limit, no such worker, ...\n"
+    "  3   unreachable: nobody there, or no answer; nothing was changed\n"
+    "  4   outcome unknown: the change may or may not have been made\n"
+    "  64  the command line is wrong\n"
+    "  74  the output cannot be written\n";
+
+size_t
+verb_word_count(const struct verb *verb)
+{
+	return verb->words[1] != NULL ? 2 : 1;
+}
+
+const struct verb *
+verb_find(const struct arguments *arguments)
+{
+	for (size_t i = 0; i < VERBS; i++) {
+		size_t count = verb_word_count(&verbs[i]);
+		size_t same = 0;
+
+		while (same < count && same < arguments->word_count &&
+		    strcmp(verbs[i].words[same], arguments->words[same]) == 0)
+			same++;
+		if (same == count)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+void
+verb_help(const struct verb *verb)
+{
+	if (verb == NULL) {
+		printf("Usage: kvctl VERB [ARGUMENTS] [OPTIONS]\n\n");
+		for (size_t i = 0; i < VERBS; i++)
+			printf("  %-22s %s\n  %-22s   %s\n", verbs[i].usage,
+			    verbs[i].summary, "", verbs[i].example);
+		printf("\nMore on one of them: kvctl VERB --help\n\n%s\n%s",
+		    common_options, exit_codes);
+		return;
+	}
+	printf("Usage: kvctl %s [OPTIONS]\n\n%c%s.\n\n", verb->usage,
+	    verb->summary[0] - 'a' + 'A', verb->summary + 1);
+	printf("%s%sExample: %s\n\n%s", verb->details,
+	    verb->details[0] != '\0' ? "\n" : "", verb->example,
+	    common_options);
+}
