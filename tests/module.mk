@@ -28,3 +28,7 @@ $(call bench_program,bench_table,common/lsm/table)
 bench-programs: $(BENCH_PROGRAMS)
 test-programs: $(TEST_PROGRAMS)
 $(call bench_program,bench_engine,storaged)
+
+bench: deps-bench ## a node beside Redis and nginx: medians and ratios
+	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
+	@./tests/bench/bench_servers.py $(BUILD)

@@ -62,6 +62,15 @@ set_compression(struct engine_options *options, const char *word)
 		options->compression[i] = compression;
 }
 
+/* An engine option of zero asks for the default; a setting means zero. */
+static uint64_t
+setting(const struct settings *settings, const char *key)
+{
+	uint64_t value = settings_u64(settings, key);
+
+	return value == 0 ? 1 : value;
+}
+
 static enum status
 on_start(void *context, struct worker *worker, struct error *err)
 {
@@ -72,13 +81,13 @@ on_start(void *context, struct worker *worker, struct error *err)
 	    .runtime_directory = settings_string(settings, "runtime_dir"),
 	    .shard = (unsigned)settings_u64(settings, "shard"),
 	    .memtable_bytes = (size_t)settings_u64(settings, "max_mem_bytes"),
-	    .cache_bytes = (size_t)settings_u64(settings, "cache_bytes"),
+	    .cache_bytes = (size_t)setting(settings, "cache_bytes"),
 	    .journal_segment_bytes =
 		settings_u64(settings, "journal_segment_bytes"),
 	    .sync = read_sync(settings_string(settings, "journal_sync")),
 	    .sync_interval_ms =
 		settings_u64(settings, "journal_sync_interval_ms"),
-	    .disk_reserve_bytes = settings_u64(settings, "disk_free_min_bytes"),
+	    .disk_reserve_bytes = setting(settings, "disk_free_min_bytes"),
 	};
 
 	read_store_id(settings_string(settings, "store_id"), options.store_id);
