@@ -278,22 +278,24 @@ struct scan_options {
 	bool is_typed_away; /* TYPE names a type that no key has */
 };
 
-/* Digits alone, as an unsigned number of 64 bits. */
+/* As Redis reads a cursor: no text at all is 0, too. */
 static bool
 parse_cursor(struct slice text, uint64_t *cursor)
 {
 	char digits[24];
 	char *end;
 
-	if (text.size == 0 || text.size >= sizeof(digits) ||
-	    text.data[0] == ' ' ||
-	    (text.data[0] >= '\t' && text.data[0] <= '\r'))
+	if (text.size >= sizeof(digits) ||
+	    (text.size > 0 &&
+		(text.data[0] == ' ' ||
+		    (text.data[0] >= '\t' && text.data[0] <= '\r'))))
 		return false;
-	memcpy(digits, text.data, text.size);
+	if (text.size > 0)
+		memcpy(digits, text.data, text.size);
 	digits[text.size] = '\0';
 	errno = 0;
 	*cursor = strtoull(digits, &end, 10);
-	return errno == 0 && end == digits + text.size;
+	return errno == 0 && *end == '\0';
 }
 
 /* False after it has written the error. */

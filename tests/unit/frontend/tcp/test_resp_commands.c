@@ -263,6 +263,7 @@ the_whole_of_the_keys(void)
 	    {"SCAN 0 TYPE string MATCH b COUNT 5",
 		"*2\r\n$1\r\n0\r\n*1\r\n$1\r\nb\r\n"},
 	    {"SCAN -1", "*2\r\n$1\r\n0\r\n*0\r\n"},
+	    {"SCAN \"\" COUNT 5 MATCH b", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nb\r\n"},
 	    {"SCAN x", "-ERR invalid cursor\r\n"},
 	    {"SCAN 5x", "-ERR invalid cursor\r\n"},
 	    {"SCAN \" 5\"", "-ERR invalid cursor\r\n"},
