@@ -225,6 +225,22 @@ status_of(const struct frame_failure *failure)
 }
 
 /*
+ * What is wrong with input that is no frame. Before a server knows what is
+ * spoken it refuses a connection by a line of the Redis protocol.
+ */
+static void
+set_babble(struct slice input, struct error *err)
+{
+	const uint8_t *end = memchr(input.data, '\r', input.size);
+
+	if (input.data[0] == '-' && end != NULL)
+		error_set(err, STATUS_UNAVAILABLE, "the server says: %.*s",
+		    (int)(end - input.data - 1), (const char *)input.data + 1);
+	else
+		err->code = STATUS_CORRUPT;
+}
+
+/*
  * Takes a whole reply off the input, if there is one. What cannot be a reply
  * to the oldest request ends the connection.
  */
@@ -240,6 +256,8 @@ take_reply(struct client *client, struct frame_reply *out)
 
 	taken = frame_take(&input, FRAME_MAGIC_REPLY, FRAME_PAYLOAD_BYTES_MAX,
 	    &frame, &wanted, err);
+	if (taken == FRAME_BROKEN)
+		set_babble(input, err);
 	if (taken != FRAME_TAKEN)
 		return taken;
 	if (frame_reply_decode(&frame, out, err) != STATUS_OK)

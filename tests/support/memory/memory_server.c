@@ -88,6 +88,8 @@ serve(struct memory_server *server, struct peer *peer)
 		memory_door_fail_writes(peer->door, true);
 	if (mode == MEMORY_SERVER_BABBLES)
 		buffer_append(&out, "this is no reply", 16);
+	else if (mode == MEMORY_SERVER_FULL)
+		buffer_append(&out, "-ERR too many\r\n", 15);
 	else if (mode != MEMORY_SERVER_SILENT)
 		goes_on = memory_door_feed(
 		    peer->door, slice_of(bytes, (size_t)size), &out);

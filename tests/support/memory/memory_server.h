@@ -15,6 +15,7 @@ enum memory_server_mode {
 	MEMORY_SERVER_SILENT, /* takes requests and does not answer */
 	MEMORY_SERVER_HANGS_UP, /* takes bytes and closes */
 	MEMORY_SERVER_BABBLES, /* answers what is no reply */
+	MEMORY_SERVER_FULL, /* refuses connections as one too many */
 	MEMORY_SERVER_STUTTERS, /* sends each byte by itself */
 	MEMORY_SERVER_DOUBTS, /* fails writes with an unknown outcome */
 };

@@ -187,6 +187,22 @@ a_write_without_an_answer_has_an_unknown_outcome(void)
 }
 
 static void
+a_refused_connection_says_why(void)
+{
+	struct fixture fixture = fixture_create();
+	struct frame_entry entry;
+	struct error err;
+	bool found;
+
+	memory_server_set_mode(fixture.server, MEMORY_SERVER_FULL);
+	CU_ASSERT_EQUAL(
+	    client_get(fixture.client, text("k"), &entry, &found, &err),
+	    STATUS_UNAVAILABLE);
+	CU_ASSERT_STRING_EQUAL(err.text, "the server says: ERR too many");
+	fixture_close(&fixture);
+}
+
+static void
 all_in_flight_fail_with_the_connection(void)
 {
 	struct fixture fixture = fixture_create();
@@ -241,6 +257,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(many_requests_are_pipelined),
 	    SUITE_CASE(replies_may_come_in_any_pieces),
 	    SUITE_CASE(a_write_without_an_answer_has_an_unknown_outcome),
+	    SUITE_CASE(a_refused_connection_says_why),
 	    SUITE_CASE(all_in_flight_fail_with_the_connection),
 	    SUITE_CASE(nobody_there_is_said_at_once),
 	};
