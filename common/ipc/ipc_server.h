@@ -47,8 +47,9 @@ void ipc_request_reply(
     struct ipc_request *request, enum status status, struct slice payload);
 
 /*
- * Requests that are unanswered are dropped. Not from inside a callback of
- * this server. NULL is allowed.
+ * Never waits for a client. Requests that are unanswered are dropped, and so
+ * are answers that are still on their way; some memory stays behind. Not from
+ * inside a callback of this server. NULL is allowed.
  */
 void ipc_server_close(struct ipc_server *server);
 
