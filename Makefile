@@ -30,9 +30,10 @@ MODULES := common/base common/log common/codec common/os common/command \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/loop common/net common/metrics common/ipc \
     common/worker config supervisor storaged/apply storaged storaged/service \
-    frontend frontend/protocol frontend/client frontend/exporter frontend/http \
+    frontend frontend/gate frontend/protocol frontend/client \
+    frontend/exporter frontend/http \
     frontend/tcp frontend/kvctl tests/support tests/support/apply \
-    tests/support/memory
+    tests/support/memory tests/support/sink
 include $(addsuffix /module.mk,$(MODULES))
 include systemd/module.mk
 include tests/module.mk

@@ -1,0 +1,101 @@
+#include "frontend/gate/gate_batch.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+
+#define TOKENS_MIN 64
+
+/* What a batch keeps for the next use. */
+#define BUILDER_BYTES_KEPT (1024 * 1024)
+#define TOKENS_KEPT 16384
+
+struct gate_batch *
+gate_batch_create(void)
+{
+	return mem_new(sizeof(struct gate_batch));
+}
+
+void
+gate_batch_close(struct gate_batch *batch)
+{
+	if (batch == NULL)
+		return;
+	batch_builder_deinit(&batch->builder);
+	mem_free(batch->tokens);
+	mem_free(batch);
+}
+
+void
+gate_batch_reset(struct gate_batch *batch)
+{
+	struct batch_builder builder = batch->builder;
+	void **tokens = batch->tokens;
+	size_t capacity = batch->token_capacity;
+
+	if (builder.buffer.capacity > BUILDER_BYTES_KEPT)
+		batch_builder_deinit(&builder);
+	else
+		batch_builder_reset(&builder);
+	if (capacity > TOKENS_KEPT) {
+		mem_free(tokens);
+		tokens = NULL;
+		capacity = 0;
+	}
+	*batch = (struct gate_batch){
+	    .builder = builder, .tokens = tokens, .token_capacity = capacity};
+}
+
+static void
+token_add(struct gate_batch *batch, void *token)
+{
+	if (batch->group_count == batch->token_capacity) {
+		batch->token_capacity = batch->token_capacity == 0
+		    ? TOKENS_MIN
+		    : 2 * batch->token_capacity;
+		batch->tokens = mem_resize(batch->tokens,
+		    batch->token_capacity * sizeof(*batch->tokens));
+	}
+	batch->tokens[batch->group_count++] = token;
+}
+
+bool
+gate_batch_add(struct gate_batch *batch, const struct command *commands,
+    size_t count, void *token)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!batch_builder_add(&batch->builder, &commands[i])) {
+			batch_builder_discard_group(&batch->builder);
+			return false;
+		}
+		size += command_size(&commands[i]);
+	}
+	batch_builder_end_group(&batch->builder);
+	batch->size_bytes += size;
+	token_add(batch, token);
+	return true;
+}
+
+void
+gate_batch_split(
+    struct gate_batch *batch, size_t first, struct gate_batch *rest)
+{
+	struct slice bytes = buffer_slice(&batch->builder.buffer);
+	struct batch decoded;
+	struct error err;
+	enum status status = batch_decode(bytes, &decoded, &err);
+	size_t rest_bytes;
+
+	/* It is our own encoding. */
+	CHECK(status == STATUS_OK && rest->group_count == 0);
+	CHECK(first < batch->group_count);
+	batch_builder_add_rest(&rest->builder, &decoded, (uint32_t)first);
+	for (size_t i = first; i < batch->group_count; i++)
+		token_add(rest, batch->tokens[i]);
+	rest_bytes = buffer_size(&rest->builder.buffer) - BATCH_HEADER_BYTES;
+	rest->size_bytes = rest_bytes;
+	rest->deadline_ms = batch->deadline_ms;
+	batch->group_count = first;
+	batch->size_bytes -= rest_bytes;
+}
