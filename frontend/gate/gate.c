@@ -60,6 +60,8 @@ struct gate {
 	/* Oldest first; the first may be in flight, the last takes groups. */
 	struct gate_queue queue;
 	struct gate_batch *spare;
+	struct gate_batch *open; /* begun on: the last of the queue or ... */
+	struct gate_batch *draft; /* ... this one, which has no group yet */
 	struct loop_task work; /* sends, at the end of a turn */
 	struct loop_timer *deadline; /* of the oldest without results */
 	struct loop_timer *hold;
@@ -206,27 +208,77 @@ batch_remove(struct gate *gate, struct gate_batch *batch)
 	bytes_move(gate, 0, batch->size_bytes);
 }
 
-/* The last batch, if it takes this group; NULL if no batch can hold it. */
-static struct gate_batch *
-group_add(struct gate *gate, const struct command *commands, size_t count,
-    void *token)
+/* The draft gets its first group. */
+static void
+draft_enqueue(struct gate *gate)
 {
-	struct gate_batch *batch = TAILQ_LAST(&gate->queue, gate_queue);
+	struct gate_batch *batch = gate->draft;
 
-	if (batch != NULL && !batch->is_closed &&
-	    gate_batch_add(batch, commands, count, token))
-		return batch;
-	batch = batch_new(gate);
-	if (!gate_batch_add(batch, commands, count, token)) {
-		batch_free(gate, batch);
-		return NULL;
-	}
+	gate->draft = NULL;
 	batch->deadline_ms = loop_now_ms(gate->loop) + gate->options.wait_ms;
 	/* Nothing is added behind it: order is kept by the last alone. */
 	TAILQ_INSERT_TAIL(&gate->queue, batch, link);
 	if (!loop_timer_is_running(gate->deadline))
 		loop_timer_start(gate->deadline, gate->options.wait_ms);
-	return batch;
+}
+
+/* Whether a group that takes `size` bytes, if that is known, may come. */
+static enum status
+admit(struct gate *gate, size_t size, struct error *err)
+{
+	if (UNLIKELY(!gate_is_open(gate)))
+		return error_set(err, STATUS_UNAVAILABLE,
+		    "the store takes no writes at present");
+	if (LIKELY(gate->waiting_bytes == 0 ||
+		gate->waiting_bytes + size <= gate->options.bytes_max))
+		return STATUS_OK;
+	gate->lacks_room = true;
+	return error_set(err, STATUS_BUSY, "%zu bytes of writes wait already",
+	    gate->waiting_bytes);
+}
+
+/* The batch to which groups are added now. */
+static struct gate_batch *
+open_batch(struct gate *gate)
+{
+	struct gate_batch *last = TAILQ_LAST(&gate->queue, gate_queue);
+
+	if (last != NULL && !last->is_closed)
+		return last;
+	if (gate->draft == NULL)
+		gate->draft = batch_new(gate);
+	return gate->draft;
+}
+
+enum status
+gate_begin(struct gate *gate, struct batch_builder **out, struct error *err)
+{
+	*out = NULL;
+	if (UNLIKELY(admit(gate, 1, err) != STATUS_OK))
+		return err->code;
+	gate->open = open_batch(gate);
+	*out = &gate->open->builder;
+	return STATUS_OK;
+}
+
+void
+gate_commit(struct gate *gate, void *token)
+{
+	struct gate_batch *batch = gate->open;
+	size_t before = batch->size_bytes;
+
+	gate_batch_take(batch, token);
+	bytes_move(gate, batch->size_bytes, before);
+	if (batch == gate->draft)
+		draft_enqueue(gate);
+	loop_defer(gate->loop, &gate->work);
+}
+
+void
+gate_turn(struct gate *gate)
+{
+	CHECK(gate->open->group_count > 0);
+	gate->open->is_closed = true;
 }
 
 static size_t
@@ -239,6 +291,21 @@ group_size(const struct command *commands, size_t count)
 	return size;
 }
 
+/* Adds the group to the builder; false if that has no room for it. */
+static bool
+group_add(
+    struct batch_builder *builder, const struct command *commands, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!batch_builder_add(builder, &commands[i])) {
+			batch_builder_discard_group(builder);
+			return false;
+		}
+	}
+	batch_builder_end_group(builder);
+	return true;
+}
+
 enum status
 gate_submit(struct gate *gate, const struct command *commands, size_t count,
     void *token, struct error *err)
@@ -246,21 +313,21 @@ gate_submit(struct gate *gate, const struct command *commands, size_t count,
 	size_t size = group_size(commands, count);
 
 	CHECK(count > 0);
-	if (!gate_is_open(gate))
-		return error_set(err, STATUS_UNAVAILABLE,
-		    "the store takes no writes at present");
-	if (gate->waiting_bytes > 0 &&
-	    gate->waiting_bytes + size > gate->options.bytes_max) {
-		gate->lacks_room = true;
-		return error_set(err, STATUS_BUSY,
-		    "%zu bytes of writes wait already", gate->waiting_bytes);
+	if (admit(gate, size, err) != STATUS_OK)
+		return err->code;
+	gate->open = open_batch(gate);
+	if (!group_add(&gate->open->builder, commands, count)) {
+		if (gate->open->group_count > 0) {
+			gate_turn(gate);
+			gate->open = open_batch(gate);
+		}
+		if (!group_add(&gate->open->builder, commands, count))
+			return error_set(err, STATUS_INVALID,
+			    "%zu commands of %zu bytes are too much for one "
+			    "group",
+			    count, size);
 	}
-	if (group_add(gate, commands, count, token) == NULL)
-		return error_set(err, STATUS_INVALID,
-		    "%zu commands of %zu bytes are too much for one group",
-		    count, size);
-	bytes_move(gate, size, 0);
-	loop_defer(gate->loop, &gate->work);
+	gate_commit(gate, token);
 	return STATUS_OK;
 }
 
@@ -623,6 +690,7 @@ gate_close(struct gate *gate)
 		gate_batch_close(batch);
 	}
 	gate_batch_close(gate->spare);
+	gate_batch_close(gate->draft);
 	loop_task_cancel(gate->loop, &gate->work);
 	loop_timer_close(gate->deadline);
 	loop_timer_close(gate->hold);

@@ -32,6 +32,7 @@
 #include "common/command/command.h"
 #include "common/command/reply.h"
 
+struct batch_builder;
 struct gate;
 struct loop;
 
@@ -79,6 +80,22 @@ enum status gate_create(struct loop *loop, const struct gate_options *options,
  */
 enum status gate_submit(struct gate *gate, const struct command *commands,
     size_t count, void *token, struct error *err) MUST_CHECK;
+
+/*
+ * The same for an owner who encodes: where the commands of the next group go.
+ * He adds one group and ends it, then calls gate_commit(); or he leaves the
+ * builder as it was. Nothing else is called on the gate in between. Fails like
+ * gate_submit().
+ */
+enum status gate_begin(struct gate *gate, struct batch_builder **out,
+    struct error *err) MUST_CHECK;
+void gate_commit(struct gate *gate, void *token);
+
+/*
+ * The builder had no room for a group, which he discarded: the next
+ * gate_begin() gives an empty one.
+ */
+void gate_turn(struct gate *gate);
 
 /*
  * Whether half of the room is left: a frontend that stops reading from its

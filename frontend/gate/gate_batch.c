@@ -58,23 +58,13 @@ token_add(struct gate_batch *batch, void *token)
 	batch->tokens[batch->group_count++] = token;
 }
 
-bool
-gate_batch_add(struct gate_batch *batch, const struct command *commands,
-    size_t count, void *token)
+void
+gate_batch_take(struct gate_batch *batch, void *token)
 {
-	size_t size = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (!batch_builder_add(&batch->builder, &commands[i])) {
-			batch_builder_discard_group(&batch->builder);
-			return false;
-		}
-		size += command_size(&commands[i]);
-	}
-	batch_builder_end_group(&batch->builder);
-	batch->size_bytes += size;
+	CHECK(batch->builder.group_count == batch->group_count + 1);
+	batch->size_bytes =
+	    buffer_size(&batch->builder.buffer) - BATCH_HEADER_BYTES;
 	token_add(batch, token);
-	return true;
 }
 
 void

@@ -45,9 +45,8 @@ void gate_batch_close(struct gate_batch *batch);
 /* Makes it as new, keeping moderate memory. */
 void gate_batch_reset(struct gate_batch *batch);
 
-/* Adds a group; false, with nothing changed, when it has no room. */
-bool gate_batch_add(struct gate_batch *batch, const struct command *commands,
-    size_t count, void *token);
+/* Takes a group that was added to the builder. */
+void gate_batch_take(struct gate_batch *batch, void *token);
 
 /* Moves the groups from number `first` on to an empty batch. */
 void gate_batch_split(
