@@ -72,13 +72,20 @@ void
 metrics_observe(
     enum metric metric, unsigned first, unsigned second, uint64_t value)
 {
+	metrics_observe_many(metric, first, second, value, 1);
+}
+
+void
+metrics_observe_many(enum metric metric, unsigned first, unsigned second,
+    uint64_t value, uint64_t count)
+{
 	enum metric_kind kind = metric_info(metric)->kind;
 	unsigned index = metric_cell_index(metric, first, second);
 	unsigned least_bits = kind == METRIC_KIND_SECONDS ? 10 : 0;
 
 	CHECK_SLOW(kind == METRIC_KIND_SECONDS || kind == METRIC_KIND_SIZES);
-	cell_add(index, value);
-	cell_add(index + 1 + bucket_of(value, least_bits), 1);
+	cell_add(index, value * count);
+	cell_add(index + 1 + bucket_of(value, least_bits), count);
 }
 
 /* What was counted in private memory moves into the segment. */

@@ -60,6 +60,10 @@ void metrics_move(
 void metrics_observe(
     enum metric metric, unsigned first, unsigned second, uint64_t value);
 
+/* The same value `count` times. */
+void metrics_observe_many(enum metric metric, unsigned first, unsigned second,
+    uint64_t value, uint64_t count);
+
 /*
  * Continues in the segment behind `fd`, which this process then leaves open:
  * counters and histograms go on from what they hold, gauges from what this

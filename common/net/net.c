@@ -78,6 +78,18 @@ net_refused_count(const struct net *net)
 	return net->refused_count;
 }
 
+uint64_t
+net_received_bytes(const struct net *net)
+{
+	return net->received_bytes;
+}
+
+uint64_t
+net_sent_bytes(const struct net *net)
+{
+	return net->sent_bytes;
+}
+
 void
 net_each(struct net *net, void (*visit)(struct stream *stream, void *context),
     void *context)

@@ -73,6 +73,8 @@ struct net {
 	unsigned stream_count;
 	uint64_t last_number;
 	uint64_t refused_count;
+	uint64_t received_bytes;
+	uint64_t sent_bytes;
 	/* Streams whose output, turn or end is due at the end of the turn. */
 	struct stream_list work;
 	struct loop_task work_task;

@@ -274,6 +274,7 @@ stream_receive(struct stream *stream)
 		return;
 	}
 	stream->received_bytes += (uint64_t)got;
+	stream->net->received_bytes += (uint64_t)got;
 	if (have > 0)
 		buffer_commit(kept, (size_t)got);
 	else
@@ -359,6 +360,7 @@ stream_flush(struct stream *stream)
 		}
 		if (sent > 0) {
 			stream->sent_bytes += (uint64_t)sent;
+			stream->net->sent_bytes += (uint64_t)sent;
 			stream->active_ms = loop_now_ms(stream->net->loop);
 			buffer_consume(output, (size_t)sent);
 		}

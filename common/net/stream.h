@@ -102,6 +102,10 @@ unsigned net_stream_count(const struct net *net);
 /* Connections turned away because of connections_max. */
 uint64_t net_refused_count(const struct net *net);
 
+/* Bytes of all streams, those that are gone too. */
+uint64_t net_received_bytes(const struct net *net);
+uint64_t net_sent_bytes(const struct net *net);
+
 /* Calls `visit` for each open stream, which may finish or close any. */
 void net_each(struct net *net,
     void (*visit)(struct stream *stream, void *context), void *context);

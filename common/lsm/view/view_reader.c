@@ -33,6 +33,7 @@ struct view_reader {
 	struct view *view; /* kept after a failure, to share with */
 	uint64_t view_number; /* of `view` under `control`; 0: neither */
 	struct control_state state; /* at the last refresh */
+	uint64_t adopted_count;
 	uint64_t now_ms; /* 0: not asked for since the refresh */
 	bool is_fresh; /* the last refresh succeeded */
 	/* The last failure to open a view, and until when it stands. */
@@ -174,6 +175,12 @@ uint64_t
 view_reader_sequence(const struct view_reader *reader)
 {
 	return reader->state.published_sequence;
+}
+
+uint64_t
+view_reader_adopted_count(const struct view_reader *reader)
+{
+	return reader->adopted_count;
 }
 
 struct view *
@@ -340,6 +347,7 @@ adopt(struct view_reader *reader, uint64_t number, struct error *err)
 	view_close(reader->view);
 	reader->view = opened;
 	reader->view_number = number;
+	reader->adopted_count++;
 	return STATUS_OK;
 }
 

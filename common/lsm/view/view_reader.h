@@ -128,6 +128,9 @@ uint64_t view_reader_sequence(const struct view_reader *reader);
 enum control_write_state
 view_reader_write_state(const struct view_reader *reader, uint32_t *delay_us);
 
+/* Views that were opened so far. */
+uint64_t view_reader_adopted_count(const struct view_reader *reader);
+
 /* NULL as long as there is none. Borrowed until the next refresh. */
 struct view *view_reader_view(struct view_reader *reader);
 
