@@ -1,1 +1,1 @@
-# Nothing is built here yet.
+$(call program,frontend,frontend,main.c,frontend/core frontend/tcp)

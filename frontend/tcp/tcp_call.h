@@ -44,6 +44,14 @@ struct tcp_task {
 	struct resp_selection *selection;
 };
 
+/* Whether a call has left anything in the task. */
+static inline bool
+tcp_task_has_begun(const struct tcp_task *task)
+{
+	return task->is_started || task->resume.data != NULL ||
+	    task->gathered.data != NULL || task->selection != NULL;
+}
+
 /* To be called when a call with this task is done; the task is zeroed. */
 void tcp_task_deinit(struct tcp_task *task);
 

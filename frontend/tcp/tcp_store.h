@@ -16,6 +16,9 @@
 #include "common/base/slice.h"
 #include "common/base/status.h"
 
+/* Keys that are told to be looked up next. */
+#define TCP_PREFETCH_MAX 32u
+
 /* A live entry. */
 struct tcp_entry {
 	struct slice key; /* of a scan */
@@ -41,6 +44,12 @@ struct tcp_store {
 	    struct tcp_entry *out, bool *found, struct error *err);
 
 	/*
+	 * Tells which keys are looked up next, at most TCP_PREFETCH_MAX, which
+	 * makes it quicker. Means nothing else; NULL where it is of no use.
+	 */
+	void (*prefetch)(void *context, const struct slice *keys, size_t count);
+
+	/*
 	 * Shows entries to `on_entry` until a limit is reached; then *is_end
 	 * is false and `resume`, empty before, has where to go on. A key that
 	 * is there all the while is missed by no sequence of such calls.
@@ -58,5 +67,14 @@ struct tcp_store {
 	/* About how many keys there are. */
 	uint64_t (*estimate)(void *context);
 };
+
+static inline void
+tcp_store_prefetch(
+    const struct tcp_store *store, const struct slice *keys, size_t count)
+{
+	if (store->prefetch != NULL)
+		store->prefetch(store->context, keys,
+		    count < TCP_PREFETCH_MAX ? count : TCP_PREFETCH_MAX);
+}
 
 #endif
