@@ -13,7 +13,7 @@ run_one() {
 	name=$1
 	log=$logs/$(echo "$name" | tr / _).log
 	started=$(date +%s)
-	if KVSTORE_BUILD=$build timeout 900 "$name" >"$log" 2>&1; then
+	if KVSTORE_BUILD=$build timeout -k 5 300 "$name" >"$log" 2>&1; then
 		result=PASS
 	else
 		result=FAIL

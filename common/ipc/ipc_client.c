@@ -2,6 +2,7 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -58,12 +59,23 @@ struct client_mail {
 	int pipe_id;
 };
 
+/*
+ * What the library's connection events refer to. They may come for as long
+ * as the socket exists, so this lives as long and outlives the client.
+ */
+struct pipe_watch {
+	pthread_mutex_t mutex;
+	struct mailbox *mailbox; /* guarded by mutex; NULL: nobody listens */
+};
+
 struct ipc_client {
 	struct ipc_client_options options;
 	struct loop *loop;
 	struct mailbox *mailbox;
+	struct pipe_watch *watch; /* once there is a socket */
 	nng_socket socket;
-	bool has_socket;
+	nng_dialer dialer;
+	bool has_dialer;
 	/*
 	 * One context for each connection: closing it is what surely ends
 	 * the sending and receiving that it has under way, whatever the
@@ -105,13 +117,48 @@ on_receive_aio(void *context)
 static void
 on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
-	struct ipc_client *client = context;
-	struct client_mail *mail = mem_new(sizeof(*mail));
+	struct pipe_watch *watch = context;
+	struct client_mail *mail;
 
-	mail->kind =
-	    event == NNG_PIPE_EV_ADD_POST ? MAIL_PIPE_UP : MAIL_PIPE_DOWN;
-	mail->pipe_id = nng_pipe_id(pipe);
-	mailbox_put(client->mailbox, &mail->item);
+	CHECK(pthread_mutex_lock(&watch->mutex) == 0);
+	if (watch->mailbox != NULL) {
+		mail = mem_new(sizeof(*mail));
+		mail->kind = event == NNG_PIPE_EV_ADD_POST ? MAIL_PIPE_UP
+							   : MAIL_PIPE_DOWN;
+		mail->pipe_id = nng_pipe_id(pipe);
+		mailbox_put(watch->mailbox, &mail->item);
+	}
+	CHECK(pthread_mutex_unlock(&watch->mutex) == 0);
+}
+
+static void
+watch_open(struct ipc_client *client)
+{
+	struct pipe_watch *watch = mem_new(sizeof(*watch));
+
+	CHECK(pthread_mutex_init(&watch->mutex, NULL) == 0);
+	watch->mailbox = client->mailbox;
+	client->watch = watch;
+	CHECK(nng_pipe_notify(
+		  client->socket, NNG_PIPE_EV_ADD_POST, on_pipe, watch) == 0);
+	CHECK(nng_pipe_notify(
+		  client->socket, NNG_PIPE_EV_REM_POST, on_pipe, watch) == 0);
+}
+
+/* No event is told from now on, also none that is on its way. */
+static void
+watch_mute(struct pipe_watch *watch)
+{
+	CHECK(pthread_mutex_lock(&watch->mutex) == 0);
+	watch->mailbox = NULL;
+	CHECK(pthread_mutex_unlock(&watch->mutex) == 0);
+}
+
+static void
+watch_close(struct pipe_watch *watch)
+{
+	CHECK(pthread_mutex_destroy(&watch->mutex) == 0);
+	mem_free(watch);
 }
 
 static enum status
@@ -128,7 +175,7 @@ client_dial(struct ipc_client *client, const char *path, struct error *err)
 	    nng_support_result(nng_req0_open(&client->socket), "open", err);
 	if (status != STATUS_OK)
 		return status;
-	client->has_socket = true;
+	watch_open(client);
 	status = nng_support_prepare(client->socket, err);
 	if (status != STATUS_OK)
 		return status;
@@ -142,18 +189,14 @@ client_dial(struct ipc_client *client, const char *path, struct error *err)
 		result = nng_socket_set_ms(
 		    client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX);
 	if (result == 0)
-		result = nng_pipe_notify(
-		    client->socket, NNG_PIPE_EV_ADD_POST, on_pipe, client);
-	if (result == 0)
-		result = nng_pipe_notify(
-		    client->socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
-	if (result == 0)
 		result = nng_aio_alloc(&client->send_aio, NULL, NULL);
 	if (result == 0)
 		result =
 		    nng_aio_alloc(&client->receive_aio, on_receive_aio, client);
 	if (result == 0)
-		result = nng_dial(client->socket, url, NULL, NNG_FLAG_NONBLOCK);
+		result = nng_dial(
+		    client->socket, url, &client->dialer, NNG_FLAG_NONBLOCK);
+	client->has_dialer = result == 0;
 	return nng_support_result(result, "dial", err);
 }
 
@@ -401,6 +444,29 @@ mail_discard(struct ipc_client *client)
 	}
 }
 
+/*
+ * The socket stays open if it ever had a connection. nng_close() waits until
+ * the library has taken down every connection, and that may be never: when a
+ * connection is closed between two reads (or writes) of one message, the
+ * library forgets to end the receiving (or sending) and waits for it for good
+ * (seen with 1.5.2; nng's issue 1813 and pull request 1636 are of the same
+ * kind). A reply on its way is enough for that. nng_dialer_close() ends the
+ * connection and the search for another one as well, and waits for no
+ * connection. What stays behind is some memory until the process ends, and
+ * the library does nothing of its own at exit.
+ */
+static void
+socket_leave(struct ipc_client *client)
+{
+	watch_mute(client->watch);
+	if (client->has_dialer) {
+		nng_dialer_close(client->dialer);
+		return;
+	}
+	nng_close(client->socket);
+	watch_close(client->watch);
+}
+
 void
 ipc_client_close(struct ipc_client *client)
 {
@@ -408,9 +474,8 @@ ipc_client_close(struct ipc_client *client)
 		return;
 	CHECK(!client->is_inside);
 	context_close(client);
-	/* Returns when the pipes are gone, and with them their events. */
-	if (client->has_socket)
-		nng_close(client->socket);
+	if (client->watch != NULL)
+		socket_leave(client);
 	nng_aio_free(client->send_aio);
 	nng_aio_free(client->receive_aio);
 	mail_discard(client);

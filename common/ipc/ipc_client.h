@@ -13,7 +13,8 @@
  *            library below starts threads of its own with the first client:
  *            privileges are dropped before, and nothing forks afterwards.
  * Limits     IPC_PAYLOAD_BYTES_MAX; an address is a path of at most
- *            IPC_PATH_BYTES_MAX bytes.
+ *            IPC_PATH_BYTES_MAX bytes. A client that is closed leaves some
+ *            memory behind: a process has one, and closes it at its end.
  */
 #ifndef COMMON_IPC_IPC_CLIENT_H
 #define COMMON_IPC_IPC_CLIENT_H
@@ -58,7 +59,8 @@ void ipc_client_send(
     struct ipc_client *client, enum ipc_type type, struct slice payload);
 
 /*
- * No callback comes afterwards. Not from inside a callback of this client
+ * Never waits for the other side, whatever is in flight. No callback comes
+ * afterwards. Not from inside a callback of this client
  * (loop_defer does it). NULL is allowed.
  */
 void ipc_client_close(struct ipc_client *client);

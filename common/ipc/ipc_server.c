@@ -40,7 +40,9 @@ struct ipc_server {
 	struct ipc_server_options options;
 	struct mailbox *mailbox;
 	nng_socket socket;
+	nng_listener listener;
 	bool has_socket;
+	bool is_listening;
 	uint64_t incarnation;
 	bool is_inside;
 	struct ipc_request requests[IPC_REQUESTS_MAX];
@@ -87,7 +89,6 @@ static enum status
 server_listen(struct ipc_server *server, const char *path, struct error *err)
 {
 	char url[NNG_SUPPORT_URL_BYTES];
-	nng_listener listener;
 	enum status status;
 
 	status = nng_support_url(url, path, err);
@@ -102,10 +103,11 @@ server_listen(struct ipc_server *server, const char *path, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	status = nng_support_result(
-	    nng_listener_create(&listener, server->socket, url), "listen", err);
+	    nng_listener_create(&server->listener, server->socket, url),
+	    "listen", err);
 	if (status != STATUS_OK)
 		return status;
-	status = nng_support_result(nng_listener_set_int(listener,
+	status = nng_support_result(nng_listener_set_int(server->listener,
 					NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE),
 	    "permissions", err);
 	if (status != STATUS_OK)
@@ -115,8 +117,10 @@ server_listen(struct ipc_server *server, const char *path, struct error *err)
 		if (status != STATUS_OK)
 			return status;
 	}
-	return nng_support_result(
-	    nng_listener_start(listener, 0), "listen", err);
+	status = nng_support_result(
+	    nng_listener_start(server->listener, 0), "listen", err);
+	server->is_listening = status == STATUS_OK;
+	return status;
 }
 
 enum status
@@ -233,13 +237,6 @@ on_mail(void *context)
 	server->is_inside = false;
 }
 
-uint8_t *
-ipc_request_payload(struct ipc_request *request)
-{
-	CHECK(request->state == REQUEST_OWNED);
-	return (uint8_t *)nng_msg_body(request->message) + IPC_HEADER_BYTES;
-}
-
 void
 ipc_request_reply(
     struct ipc_request *request, enum status status, struct slice payload)
@@ -282,7 +279,14 @@ ipc_server_close(struct ipc_server *server)
 	CHECK(!server->is_inside);
 	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
 		request_close(&server->requests[i]);
-	if (server->has_socket)
+	/*
+	 * This ends the connections and removes the path. The socket stays
+	 * open if there may have been any, since nng_close() might wait for
+	 * good (as told in ipc_client.c).
+	 */
+	if (server->is_listening)
+		nng_listener_close(server->listener);
+	else if (server->has_socket)
 		nng_close(server->socket);
 	mailbox_close(server->mailbox);
 	mem_free(server);

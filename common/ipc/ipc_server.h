@@ -42,16 +42,14 @@ enum status
 ipc_server_create(struct loop *loop, const struct ipc_server_options *options,
     struct ipc_server **out, struct error *err) MUST_CHECK;
 
-/* The payload's bytes, which the owner may also write. */
-uint8_t *ipc_request_payload(struct ipc_request *request);
-
 /* Answers and forgets the request. */
 void ipc_request_reply(
     struct ipc_request *request, enum status status, struct slice payload);
 
 /*
- * Requests that are unanswered are dropped. Not from inside a callback of
- * this server. NULL is allowed.
+ * Never waits for a client. Requests that are unanswered are dropped, and so
+ * are answers that are still on their way; some memory stays behind. Not from
+ * inside a callback of this server. NULL is allowed.
  */
 void ipc_server_close(struct ipc_server *server);
 

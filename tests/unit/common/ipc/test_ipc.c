@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -20,7 +21,43 @@
 #include "tests/support/suite.h"
 
 #define CLIENTS 16
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 10000
+#define LARGE_BYTES (4 << 20)
+#define LEAVINGS 48 /* clients that close at a different moment each */
+#define RETREATS 16 /* servers that do */
+
+/* The library loses a connection that is being made when it is to close. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:nng_dial\nleak:nng_listener_create\nleak:start_thread\n";
+}
+
+static void
+on_hang(int number)
+{
+	static const char text[] = "a call did not return in time\n";
+
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) >= 0)
+		abort();
+	_exit(EXIT_FAILURE);
+}
+
+/* Ends this process if guard_stop() does not come soon. */
+static void
+guard_start(void)
+{
+	signal(SIGALRM, on_hang);
+	alarm(PATIENCE_MS / 1000);
+}
+
+static void
+guard_stop(void)
+{
+	alarm(0);
+}
 
 /*
  * The server of these tests, in this process or in one of its own (this
@@ -35,6 +72,7 @@ struct answering {
 	struct slice payloads[IPC_REQUESTS_MAX];
 	unsigned count;
 	unsigned turns;
+	bool is_leaving; /* after the first turn */
 };
 
 static void
@@ -70,6 +108,8 @@ on_turn_end(void *context)
 		buffer_deinit(&reply);
 	}
 	answering->count = 0;
+	if (answering->is_leaving)
+		loop_stop(answering->loop);
 }
 
 static enum status
@@ -85,9 +125,9 @@ answering_init(struct answering *answering, struct loop *loop, const char *path,
 	return ipc_server_create(loop, &options, &answering->server, err);
 }
 
-/* What this program is when it is executed as a server. */
+/* What this program is when it is executed with --serve or --retreat. */
 static int
-serve(const char *path)
+serve(const char *path, bool is_leaving, unsigned long delay_us)
 {
 	struct answering answering;
 	struct loop *loop = loop_create();
@@ -97,29 +137,60 @@ serve(const char *path)
 		fprintf(stderr, "%s\n", err.text);
 		return EXIT_FAILURE;
 	}
+	answering.is_leaving = is_leaving;
 	loop_run(loop);
+	guard_start();
+	usleep((useconds_t)delay_us);
+	ipc_server_close(answering.server);
+	loop_close(loop);
 	return EXIT_SUCCESS;
 }
 
+/* This program again, as something else; it ends with this process. */
 static pid_t
-server_start(const char *path)
+child_start(const char *what, const char *path, unsigned number)
 {
-	pid_t child = fork();
+	pid_t parent = getpid();
+	char text[20];
+	pid_t child;
 
+	snprintf(text, sizeof(text), "%u", number);
+	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
-		execl(
-		    "/proc/self/exe", "server", "--serve", path, (char *)NULL);
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		    getppid() == parent)
+			execl("/proc/self/exe", "test_ipc", what, path, text,
+			    (char *)NULL);
 		_exit(127);
 	}
 	return child;
 }
 
+static pid_t
+server_start(const char *path)
+{
+	return child_start("--serve", path, 0);
+}
+
 static void
 server_kill(pid_t child)
 {
+	guard_start();
 	CHECK(kill(child, SIGKILL) == 0);
 	CHECK(waitpid(child, NULL, 0) == child);
+	guard_stop();
+}
+
+/* True if it comes to its end by itself, and well. */
+static bool
+child_ends_well(pid_t child)
+{
+	int status;
+
+	/* Its own guards, and the timer of its loop, are bounds enough. */
+	CHECK(waitpid(child, &status, 0) == child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
 struct asking {
@@ -129,6 +200,7 @@ struct asking {
 	unsigned ready;
 	unsigned replies;
 	unsigned lost;
+	bool is_late; /* nothing came in time */
 	uint64_t incarnation;
 	enum status status;
 	struct buffer reply;
@@ -177,7 +249,7 @@ on_lost(void *context)
 	struct asking *asking = context;
 
 	asking->lost++;
-	CU_ASSERT_FALSE(ipc_client_is_ready(asking->client));
+	CHECK(!ipc_client_is_ready(asking->client));
 	if (asking->say_when_ready == NULL)
 		stop_if_done(asking);
 }
@@ -187,7 +259,7 @@ on_impatient(void *context)
 {
 	struct asking *asking = context;
 
-	CU_FAIL("nothing came in time");
+	asking->is_late = true;
 	loop_stop(asking->loop);
 }
 
@@ -203,25 +275,35 @@ asking_init(struct asking *asking, struct loop *loop, const char *path)
 
 	*asking = (struct asking){.loop = loop};
 	asking->patience = loop_timer_create(loop, on_impatient, asking);
-	ASSERT_OK(
-	    ipc_client_create(loop, &options, &asking->client, &err), &err);
+	CHECK(ipc_client_create(loop, &options, &asking->client, &err) ==
+	    STATUS_OK);
 }
 
 static void
 asking_deinit(struct asking *asking)
 {
+	guard_start();
 	ipc_client_close(asking->client);
+	guard_stop();
 	loop_timer_close(asking->patience);
 	buffer_deinit(&asking->reply);
 }
 
-/* Until the next event that the asking side is told of. */
-static void
-await(struct asking *asking)
+/* Until the next event that the asking side is told of; false: none came. */
+static bool
+event_comes(struct asking *asking)
 {
+	asking->is_late = false;
 	loop_timer_start(asking->patience, PATIENCE_MS);
 	loop_run(asking->loop);
 	loop_timer_stop(asking->patience);
+	return !asking->is_late;
+}
+
+static void
+await(struct asking *asking)
+{
+	CU_ASSERT_TRUE_FATAL(event_comes(asking));
 }
 
 static struct slice
@@ -273,7 +355,9 @@ payloads_of_every_size_come_back(void)
 		    slice_equal(reply_text(&asking), buffer_slice(&payload)));
 	}
 	CU_ASSERT_EQUAL(asking.lost, 0);
+	guard_start();
 	ipc_server_close(answering.server);
+	guard_stop();
 	await(&asking);
 	CU_ASSERT_EQUAL(asking.lost, 1);
 	asking_deinit(&asking);
@@ -387,27 +471,88 @@ idle_client_learns_that_the_server_is_gone(void)
 }
 
 static void
-client_may_close_with_a_request_in_flight(void)
+send_large(struct asking *asking)
+{
+	static uint8_t bytes[LARGE_BYTES];
+
+	ipc_client_send(
+	    asking->client, IPC_WRITE, slice_of(bytes, sizeof(bytes)));
+}
+
+/*
+ * What this program is when it is executed with --leave: a worker that ends
+ * while it looks for a server, sends, waits or is being answered.
+ */
+static int
+leave(const char *path, unsigned long number)
+{
+	struct loop *loop = loop_create();
+	struct asking asking;
+
+	asking_init(&asking, loop, path);
+	if (number % 4 != 0 && !event_comes(&asking))
+		return EXIT_FAILURE;
+	if (number % 4 == 1)
+		send_large(&asking);
+	else if (number % 4 != 0)
+		ipc_client_send(asking.client, IPC_WRITE,
+		    slice_of_string(number % 4 == 2 ? "hello" : "silence"));
+	usleep((useconds_t)(number / 4 * 100));
+	asking_deinit(&asking);
+	loop_close(loop);
+	return EXIT_SUCCESS;
+}
+
+/*
+ * Processes of their own, since that is how clients come to be closed; and
+ * the library may keep what was in flight from being taken down.
+ */
+static void
+client_may_close_at_any_moment(void)
+{
+	struct scratch scratch;
+	pid_t server;
+
+	scratch_init(&scratch);
+	server = server_start(scratch_path(&scratch, "socket"));
+	for (unsigned i = 0; i < LEAVINGS; i++) {
+		const char *name = i % 4 == 0 ? "nobody" : "socket";
+		pid_t child =
+		    child_start("--leave", scratch_path(&scratch, name), i);
+
+		CU_ASSERT_TRUE(child_ends_well(child));
+	}
+	server_kill(server);
+	scratch_deinit(&scratch);
+}
+
+static void
+server_may_close_at_any_moment(void)
 {
 	struct scratch scratch;
 	const char *path;
-	pid_t child;
 
 	scratch_init(&scratch);
 	path = scratch_path(&scratch, "socket");
-	child = server_start(path);
-	for (int i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < RETREATS; i++) {
+		pid_t child = child_start("--retreat", path, i / 2 * 100);
 		struct loop *loop = loop_create();
 		struct asking asking;
 
 		asking_init(&asking, loop, path);
 		await(&asking);
-		ipc_client_send(asking.client, IPC_WRITE,
-		    slice_of_string(i == 4 ? "silence" : "hello"));
+		CU_ASSERT_EQUAL_FATAL(asking.ready, 1);
+		if (i % 2 == 0)
+			send_large(&asking);
+		else
+			ipc_client_send(
+			    asking.client, IPC_WRITE, slice_of_string("hello"));
+		await(&asking);
+		CU_ASSERT_TRUE(asking.replies + asking.lost > 0);
+		CU_ASSERT_TRUE_FATAL(child_ends_well(child));
 		asking_deinit(&asking);
 		loop_close(loop);
 	}
-	server_kill(child);
 	scratch_deinit(&scratch);
 }
 
@@ -471,6 +616,7 @@ reply_to(const char *path, const void *bytes, size_t size)
 {
 	char url[200];
 	nng_socket socket;
+	nng_dialer dialer;
 	struct ipc_message message;
 	struct error err;
 	enum status status = STATUS_OK;
@@ -480,7 +626,8 @@ reply_to(const char *path, const void *bytes, size_t size)
 	snprintf(url, sizeof(url), "ipc://%s", path);
 	CHECK(nng_req0_open(&socket) == 0);
 	CHECK(nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, 5000) == 0);
-	CHECK(nng_dial(socket, url, NULL, 0) == 0);
+	guard_start();
+	CHECK(nng_dial(socket, url, &dialer, 0) == 0);
 	CHECK(nng_send(socket, (void *)(uintptr_t)bytes, size, 0) == 0);
 	if (nng_recv(socket, &reply, &reply_size, NNG_FLAG_ALLOC) == 0) {
 		CHECK(ipc_reply_decode(slice_of(reply, reply_size), &message,
@@ -488,7 +635,9 @@ reply_to(const char *path, const void *bytes, size_t size)
 		status = message.status;
 		nng_free(reply, reply_size);
 	}
-	nng_close(socket);
+	/* As the client does it, and for the same reason. */
+	nng_dialer_close(dialer);
+	guard_stop();
 	return status;
 }
 
@@ -538,6 +687,7 @@ garbage_harms_nobody_else(void)
 /* A server that answers everything with the same bytes, in a thread of nng. */
 struct parrot {
 	nng_socket socket;
+	nng_listener listener;
 	nng_aio *aio;
 	uint8_t bytes[IPC_HEADER_BYTES + 8];
 	size_t size;
@@ -589,7 +739,7 @@ greetings_answered_with(const uint8_t *bytes, size_t size)
 	snprintf(url, sizeof(url), "ipc://%s", scratch_path(&scratch, "p"));
 	CHECK(nng_rep0_open(&parrot.socket) == 0);
 	CHECK(nng_aio_alloc(&parrot.aio, on_parrot, &parrot) == 0);
-	CHECK(nng_listen(parrot.socket, url, NULL, 0) == 0);
+	CHECK(nng_listen(parrot.socket, url, &parrot.listener, 0) == 0);
 	nng_recv_aio(parrot.socket, parrot.aio);
 	asking_init(&asking, loop, scratch_path(&scratch, "p"));
 	loop_timer_start(timer, 300);
@@ -597,8 +747,10 @@ greetings_answered_with(const uint8_t *bytes, size_t size)
 	CU_ASSERT_EQUAL(asking.ready, 0);
 	CU_ASSERT_EQUAL(asking.lost, 0);
 	asking_deinit(&asking);
-	nng_close(parrot.socket);
+	guard_start();
+	nng_listener_close(parrot.listener);
 	nng_aio_stop(parrot.aio);
+	guard_stop();
 	nng_aio_free(parrot.aio);
 	loop_timer_close(timer);
 	loop_close(loop);
@@ -631,13 +783,17 @@ main(int argc, char **argv)
 	    SUITE_CASE(second_server_is_busy_and_long_paths_are_invalid),
 	    SUITE_CASE(killed_server_is_noticed_and_found_again),
 	    SUITE_CASE(idle_client_learns_that_the_server_is_gone),
-	    SUITE_CASE(client_may_close_with_a_request_in_flight),
+	    SUITE_CASE(client_may_close_at_any_moment),
+	    SUITE_CASE(server_may_close_at_any_moment),
 	    SUITE_CASE(requests_of_many_clients_come_as_one_group),
 	    SUITE_CASE(garbage_harms_nobody_else),
 	    SUITE_CASE(client_is_never_ready_with_a_server_that_makes_no_sense),
 	};
 
-	if (argc == 3 && strcmp(argv[1], "--serve") == 0)
-		return serve(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "--leave") == 0)
+		return leave(argv[2], strtoul(argv[3], NULL, 10));
+	if (argc == 4)
+		return serve(argv[2], strcmp(argv[1], "--retreat") == 0,
+		    strtoul(argv[3], NULL, 10));
 	return suite_run("ipc", cases, SUITE_COUNT(cases), argc, argv);
 }
