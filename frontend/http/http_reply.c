@@ -236,6 +236,27 @@ http_reply_body(const struct http_reply *reply, struct slice body)
 		buffer_append_slice(reply->out, body);
 }
 
+void
+http_reply_page(const struct http_reply *reply, unsigned status,
+    const char *content_type, struct slice body)
+{
+	uint8_t *start = buffer_reserve(reply->out, HEAD_BYTES_MAX);
+	uint8_t *to = put_start(start, reply, status);
+
+	buffer_commit(reply->out, (size_t)(to - start));
+	/* A page of HTML loads and runs nothing but its own style. */
+	buffer_printf(reply->out,
+	    "Content-Type: %s\r\n"
+	    "Cache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n"
+	    "Content-Security-Policy: default-src 'none'; "
+	    "style-src 'unsafe-inline'\r\n"
+	    "Content-Length: %zu\r\n\r\n",
+	    content_type, body.size);
+	if (!reply->is_head)
+		buffer_append_slice(reply->out, body);
+}
+
 static void
 problem_write(struct buffer *body, const struct http_problem *problem)
 {

@@ -39,6 +39,10 @@ void http_reply_empty(
 /* 200 with a body. */
 void http_reply_body(const struct http_reply *reply, struct slice body);
 
+/* A page: of any status and type, made for this request alone. */
+void http_reply_page(const struct http_reply *reply, unsigned status,
+    const char *content_type, struct slice body);
+
 void http_reply_problem(
     const struct http_reply *reply, const struct http_problem *problem);
 
