@@ -178,7 +178,6 @@ add_exporter(struct plan *plan, const struct config *config,
 		return;
 	worker = add_worker(plan, WORKER_EXPORTER, 0, config, facts);
 	add_door(worker, config, CONFIG_HTTP_IDLE_TIMEOUT);
-	add_number(worker, "cache_bytes", config, CONFIG_CACHE_SIZE);
 	settings_add(&worker->settings, "segments", "%zu", plan->worker_count);
 	for (unsigned i = 0; i < plan->worker_count; i++) {
 		char key[32];
