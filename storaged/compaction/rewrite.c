@@ -20,13 +20,6 @@ struct rewrite {
 	struct range_tombstone range; /* the next piece not yet written */
 };
 
-static bool
-ends_before(const struct table_file *table, struct slice key)
-{
-	return !table->summary.last_unbounded &&
-	    slice_compare(table_file_last_key(table), key) < 0;
-}
-
 /* Keys are asked for in ascending order, so the cursors only go forward. */
 static bool
 older_may_hold(struct older_tables *older, struct slice key)
@@ -37,7 +30,7 @@ older_may_hold(struct older_tables *older, struct slice key)
 		size_t *cursor = &older->cursors[run];
 
 		while (*cursor < older->counts[run] &&
-		    ends_before(older->runs[run][*cursor], key))
+		    table_file_ends_before(older->runs[run][*cursor], key))
 			(*cursor)++;
 		if (*cursor < older->counts[run] &&
 		    table_file_may_hold(older->runs[run][*cursor], key))
@@ -56,7 +49,7 @@ older_may_overlap(
 		for (size_t t = 0; t < older->counts[run]; t++) {
 			const struct table_file *table = older->runs[run][t];
 
-			if (!ends_before(table, range->start) &&
+			if (!table_file_ends_before(table, range->start) &&
 			    (range->end.size == 0 ||
 				slice_compare(table_file_first_key(table),
 				    range->end) < 0))

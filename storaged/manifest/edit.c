@@ -49,7 +49,8 @@ encode_table(const struct table_file *table, struct buffer *out)
 	    summary->deadline_min,
 	    summary->deadline_max,
 	    summary->expiring_count,
-	    (uint64_t)table->compression << 2 |
+	    (uint64_t)table->compression << 3 |
+		(uint64_t)summary->last_is_exclusive << 2 |
 		(uint64_t)summary->every_entry_expires << 1 |
 		(uint64_t)summary->last_unbounded,
 	};
@@ -99,7 +100,7 @@ replay_add(struct slice *input, struct catalog *catalog, struct error *err)
 	}
 	if (!take_bytes(input, &first) || !take_bytes(input, &last))
 		return error_set(err, STATUS_CORRUPT, "table record cut short");
-	if (fields[0] >= LEVEL_COUNT || fields[12] >> 2 > COMPRESSION_ZSTD)
+	if (fields[0] >= LEVEL_COUNT || fields[12] >> 3 > COMPRESSION_ZSTD)
 		return error_set(err, STATUS_CORRUPT,
 		    "table %016" PRIx64 ": level %" PRIu64 " or flags %" PRIu64
 		    " unknown",
@@ -115,12 +116,13 @@ replay_add(struct slice *input, struct catalog *catalog, struct error *err)
 	summary.deadline_min = fields[9];
 	summary.deadline_max = fields[10];
 	summary.expiring_count = fields[11];
+	summary.last_is_exclusive = (fields[12] & 4) != 0;
 	summary.every_entry_expires = (fields[12] & 2) != 0;
 	summary.last_unbounded = (fields[12] & 1) != 0;
 	buffer_append_slice(&summary.first_key, first);
 	buffer_append_slice(&summary.last_key, last);
 	catalog_add(catalog,
-	    table_file_create(&summary, (enum compression)(fields[12] >> 2),
+	    table_file_create(&summary, (enum compression)(fields[12] >> 3),
 		(unsigned)fields[0]));
 	return STATUS_OK;
 }

@@ -40,25 +40,29 @@ table_file_last_key(const struct table_file *table)
 	return buffer_slice(&table->summary.last_key);
 }
 
-static bool
-ends_before(const struct table_file *table, struct slice key)
+bool
+table_file_ends_before(const struct table_file *table, struct slice key)
 {
-	return !table->summary.last_unbounded &&
-	    slice_compare(table_file_last_key(table), key) < 0;
+	int order;
+
+	if (table->summary.last_unbounded)
+		return false;
+	order = slice_compare(table_file_last_key(table), key);
+	return order < 0 || (order == 0 && table->summary.last_is_exclusive);
 }
 
 bool
 table_file_may_hold(const struct table_file *table, struct slice key)
 {
 	return slice_compare(table_file_first_key(table), key) <= 0 &&
-	    !ends_before(table, key);
+	    !table_file_ends_before(table, key);
 }
 
 bool
 table_file_overlaps(const struct table_file *a, const struct table_file *b)
 {
-	return !ends_before(a, table_file_first_key(b)) &&
-	    !ends_before(b, table_file_first_key(a));
+	return !table_file_ends_before(a, table_file_first_key(b)) &&
+	    !table_file_ends_before(b, table_file_first_key(a));
 }
 
 void

@@ -31,6 +31,9 @@ void table_file_close(struct table_file *table);
 struct slice table_file_first_key(const struct table_file *table);
 struct slice table_file_last_key(const struct table_file *table);
 
+/* True if all that the table concerns lies before `key`. */
+bool table_file_ends_before(const struct table_file *table, struct slice key);
+
 /* True if `key` lies within the bounds. */
 bool table_file_may_hold(const struct table_file *table, struct slice key);
 

@@ -93,6 +93,35 @@ edits_come_back_after_reopening(void)
 	scratch_deinit(&scratch);
 }
 
+/* A range tombstone cut where the next table begins ends just before it. */
+static void
+tables_may_touch_where_a_range_was_cut(void)
+{
+	struct table_file *cut = make_table(1, 3, "a", "m");
+	struct scratch scratch;
+	struct catalog catalog;
+	struct manifest *manifest;
+	struct error err;
+
+	scratch_init(&scratch);
+	cut->summary.last_is_exclusive = true;
+	ASSERT_OK(open_store(&scratch, &catalog, &manifest, &err), &err);
+	add_table(manifest, &catalog, cut, 10);
+	add_table(manifest, &catalog, make_table(1, 4, "m", "p"), 20);
+	ASSERT_OK(catalog_verify(&catalog, &err), &err);
+	manifest_close(manifest);
+	catalog_deinit(&catalog);
+	ASSERT_OK(open_store(&scratch, &catalog, &manifest, &err), &err);
+	CU_ASSERT_EQUAL_FATAL(catalog.levels[1].count, 2);
+	CU_ASSERT_TRUE(catalog.levels[1].tables[0]->summary.last_is_exclusive);
+	CU_ASSERT_EQUAL(
+	    catalog.levels[1].tables[0]->compression, COMPRESSION_LZ4);
+	CU_ASSERT_FALSE(catalog.levels[1].tables[1]->summary.last_is_exclusive);
+	manifest_close(manifest);
+	catalog_deinit(&catalog);
+	scratch_deinit(&scratch);
+}
+
 static void
 other_store_is_refused(void)
 {
@@ -210,6 +239,7 @@ main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(edits_come_back_after_reopening),
+	    SUITE_CASE(tables_may_touch_where_a_range_was_cut),
 	    SUITE_CASE(other_store_is_refused),
 	    SUITE_CASE(flipped_bits_are_found_or_tear_the_last_edit),
 	    SUITE_CASE(grown_manifest_is_renewed_and_the_old_one_goes),
