@@ -32,7 +32,10 @@ overlaps_any(struct table_file *const *tables, size_t count,
 	return false;
 }
 
-/* Adds the tables of the output level that the inputs so far touch. */
+/*
+ * Adds the tables of the output level that the inputs so far touch, or that
+ * lie between them: a table made of two may reach from the one to the other.
+ */
 static void
 add_overlapping(struct pick *pick, const struct catalog *catalog)
 {
@@ -40,8 +43,20 @@ add_overlapping(struct pick *pick, const struct catalog *catalog)
 	size_t upper_count = pick->input_count;
 
 	for (size_t t = 0; t < output->count; t++) {
-		if (overlaps_any(pick->inputs, upper_count, output->tables[t]))
-			add_input(pick, output->tables[t]);
+		struct table_file *table = output->tables[t];
+		bool reaches_first = false;
+		bool last_reaches = false;
+
+		for (size_t i = 0; i < upper_count; i++) {
+			const struct table_file *input = pick->inputs[i];
+
+			reaches_first |= !table_file_ends_before(
+			    table, table_file_first_key(input));
+			last_reaches |= !table_file_ends_before(
+			    input, table_file_first_key(table));
+		}
+		if (reaches_first && last_reaches)
+			add_input(pick, table);
 	}
 }
 
@@ -67,8 +82,9 @@ is_wholly_expired(const struct table_file *table, uint64_t clock_ms)
 }
 
 /*
- * Inputs that touch neither one another nor the output level need not be
- * rewritten, unless they have to be compressed in another way there.
+ * Inputs that touch neither one another nor the output level, nor have some
+ * of it between them, need not be rewritten, unless they have to be
+ * compressed in another way there.
  */
 static bool
 may_move(const struct pick *pick, const struct pick_options *options)

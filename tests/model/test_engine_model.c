@@ -163,7 +163,8 @@ expired_data_is_reclaimed_without_writes(void)
 		snprintf(key, sizeof(key), "key-%04u", i);
 		command.key = slice_of_string(key);
 		ASSERT_OK(engine_driver_send(&driver, &command, 1, &err), &err);
-		snprintf(key, sizeof(key), "ney-%04u", i);
+		snprintf(key, sizeof(key), "key-%04un", i);
+		command.key = slice_of_string(key);
 		ASSERT_OK(engine_driver_send(&driver, &command, 1, &err), &err);
 	}
 	for (int i = 0; i < 2000; i++) {

@@ -71,6 +71,8 @@ enum status
 engine_driver_open(struct engine_driver *driver, struct file_system *fs,
     const char *data, const char *runtime, struct error *err)
 {
+	struct rng *rng = &driver->rng;
+
 	driver->options = (struct engine_options){
 	    .fs = fs,
 	    .clock = &driver->clock.clock,
@@ -78,8 +80,8 @@ engine_driver_open(struct engine_driver *driver, struct file_system *fs,
 	    .runtime_directory = runtime,
 	    .store_id = {7},
 	    .memtable_bytes = 64 << 10,
-	    .table_bytes_max = 24 << 10,
-	    .level1_bytes_max = 48 << 10,
+	    .table_bytes_max = (uint64_t)(4 << 10) << rng_below(rng, 3),
+	    .level1_bytes_max = (uint64_t)(4 << 10) << rng_below(rng, 5),
 	    .journal_segment_bytes = 64 << 10,
 	    .block_bytes = 1024,
 	    .disk_reserve_bytes = 1,
@@ -119,11 +121,28 @@ struct words {
 	uint8_t value[DRIVER_VALUE_BYTES_MAX];
 };
 
+/* Tables that have few keys, far from one another, come of a narrow focus. */
+static void
+move_focus(struct engine_driver *driver)
+{
+	struct rng *rng = &driver->rng;
+
+	if (driver->focus_count > 0 && rng_below(rng, 80) != 0)
+		return;
+	driver->focus_count = rng_below(rng, 2) == 0
+	    ? DRIVER_KEYS
+	    : 1 + (unsigned)rng_below(rng, 30);
+	driver->focus =
+	    (unsigned)rng_below(rng, DRIVER_KEYS - driver->focus_count + 1);
+}
+
 static struct slice
-random_key(struct rng *rng, char out[32])
+random_key(struct engine_driver *driver, char out[32])
 {
 	/* Counters have names of their own: other values are no numbers. */
-	snprintf(out, 32, "key-%04u", (unsigned)rng_below(rng, DRIVER_KEYS));
+	snprintf(out, 32, "key-%04u",
+	    driver->focus +
+		(unsigned)rng_below(&driver->rng, driver->focus_count));
 	return slice_of_string(out);
 }
 
@@ -135,9 +154,10 @@ random_expiry(struct rng *rng, struct command *command)
 }
 
 static struct command
-random_command(struct rng *rng, struct words *words)
+random_command(struct engine_driver *driver, struct words *words)
 {
-	struct command command = {.key = random_key(rng, words->key)};
+	struct rng *rng = &driver->rng;
+	struct command command = {.key = random_key(driver, words->key)};
 	uint64_t dice = rng_below(rng, 100);
 
 	if (dice < 60) {
@@ -152,7 +172,7 @@ random_command(struct rng *rng, struct words *words)
 		command.op = COMMAND_DELETE;
 	} else if (dice < 86) {
 		command.op = COMMAND_INCREMENT;
-		words->key[0] = 'n';
+		words->key[command.key.size++] = 'n';
 		command.delta = (int64_t)rng_below(rng, 1000) - 300;
 	} else if (dice < 92) {
 		command.op = COMMAND_EXPIRE;
@@ -161,9 +181,7 @@ random_command(struct rng *rng, struct words *words)
 		command.op = COMMAND_PERSIST;
 	} else {
 		command.op = COMMAND_DELETE_RANGE;
-		snprintf(words->end, sizeof(words->end), "key-%04u",
-		    (unsigned)rng_below(rng, DRIVER_KEYS));
-		command.value = slice_of_string(words->end);
+		command.value = random_key(driver, words->end);
 		if (slice_compare(command.key, command.value) >= 0)
 			command.value = SLICE_EMPTY;
 		/* The whole store is deleted now and then, not all the time. */
@@ -215,8 +233,9 @@ engine_driver_write(
 	struct command *commands = mem_new_array(count, sizeof(*commands));
 	enum status status;
 
+	move_focus(driver);
 	for (size_t i = 0; i < count; i++)
-		commands[i] = random_command(&driver->rng, &words[i]);
+		commands[i] = random_command(driver, &words[i]);
 	status = engine_driver_send(driver, commands, count, err);
 	mem_free(words);
 	mem_free(commands);

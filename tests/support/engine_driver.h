@@ -2,9 +2,10 @@
  * engine_driver - an engine under test, the model beside it, and a reader as
  * a frontend would have one.
  *
- * Small sizes make every rotation, flush and compaction happen within a few
- * hundred writes; time is the driver's, and without threads all of it takes
- * place in the order of the calls.
+ * Small sizes, drawn from the seed, make every rotation, flush and compaction
+ * happen within a few hundred writes, on several levels; keys are drawn from
+ * all or, for a while, from a few. Time is the driver's, and without threads
+ * all of it takes place in the order of the calls.
  */
 #ifndef TESTS_SUPPORT_ENGINE_DRIVER_H
 #define TESTS_SUPPORT_ENGINE_DRIVER_H
@@ -31,6 +32,8 @@ struct engine_driver {
 	struct buffer last_reply;
 	uint8_t writer[16];
 	uint64_t number; /* of the last batch */
+	unsigned focus; /* the keys written to at present: first and count */
+	unsigned focus_count;
 	struct rng rng;
 };
 

@@ -76,6 +76,27 @@ level0_takes_all_its_tables_and_what_they_touch_below(void)
 }
 
 static void
+level0_takes_what_lies_between_its_tables(void)
+{
+	struct catalog catalog = {0};
+	struct table_file *between = add(&catalog, 1, 100, "m", "n");
+	struct table_file *before = add(&catalog, 1, 100, "0", "9");
+	struct pick pick;
+
+	add(&catalog, 0, 10, "a", "c");
+	add(&catalog, 0, 10, "b", "d");
+	add(&catalog, 0, 10, "x", "y");
+	add(&catalog, 0, 10, "y", "z");
+	pick = compaction_pick(&catalog, &options);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_EQUAL(pick.input_count, 5);
+	CU_ASSERT_TRUE(has_input(&pick, between));
+	CU_ASSERT_FALSE(has_input(&pick, before));
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+static void
 disjoint_level0_is_moved_unless_compression_differs(void)
 {
 	struct pick_options other = options;
@@ -189,6 +210,7 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(nothing_is_due_below_the_limits),
 	    SUITE_CASE(level0_takes_all_its_tables_and_what_they_touch_below),
+	    SUITE_CASE(level0_takes_what_lies_between_its_tables),
 	    SUITE_CASE(disjoint_level0_is_moved_unless_compression_differs),
 	    SUITE_CASE(full_level_gives_its_cheapest_table),
 	    SUITE_CASE(expired_table_is_dropped_only_if_nothing_lies_below),
