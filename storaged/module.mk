@@ -7,4 +7,5 @@ $(call library,storaged,engine_open.c engine_tick.c engine_write.c \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/metrics storaged/apply,)
 $(call unit_tests,storaged,commit/test_stamp compaction/test_pick \
+    compaction/test_rewrite \
     manifest/test_manifest)

@@ -18,6 +18,7 @@ struct rewrite {
 	size_t range_index;
 	bool has_range;
 	struct range_tombstone range; /* the next piece not yet written */
+	struct buffer cut; /* where `range` begins if some of it is written */
 };
 
 /* Keys are asked for in ascending order, so the cursors only go forward. */
@@ -111,12 +112,14 @@ write_ranges(struct rewrite *rewrite, struct slice bound, struct error *err)
 		if (table_builder_add_range(rewrite->builder, &piece, err) !=
 		    STATUS_OK)
 			return err->code;
-		if (cut)
-			rewrite->range.start = bound;
-		else
-			next_range(rewrite);
-		if (cut)
+		if (cut) {
+			/* The bound is the iterator's, and it moves on. */
+			buffer_clear(&rewrite->cut, SIZE_MAX);
+			buffer_append_slice(&rewrite->cut, bound);
+			rewrite->range.start = buffer_slice(&rewrite->cut);
 			break;
+		}
+		next_range(rewrite);
 	}
 	return STATUS_OK;
 }
@@ -243,6 +246,7 @@ rewrite_run(const struct rewrite_options *options, struct iterator *entries,
 	*result = (struct rewrite_result){0};
 	status = bus_guard_run(run, &rewrite, err);
 	table_builder_close(rewrite.builder);
+	buffer_deinit(&rewrite.cut);
 	if (status == STATUS_OK && result->count > 0) {
 		path_join(directory, options->shard_directory, "tables");
 		status = directory_sync(options->fs, directory, err);
