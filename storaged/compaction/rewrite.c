@@ -15,6 +15,7 @@ struct rewrite {
 	struct older_tables *older;
 	struct rewrite_result *result;
 	struct table_builder *builder; /* of the table under way, or NULL */
+	uint64_t number; /* of that table */
 	size_t range_index;
 	bool has_range;
 	struct range_tombstone range; /* the next piece not yet written */
@@ -85,6 +86,7 @@ begin_table(struct rewrite *rewrite, struct error *err)
 	if (rewrite->builder != NULL)
 		return STATUS_OK;
 	table_file_path(path, options->shard_directory, table.number);
+	rewrite->number = table.number;
 	return table_builder_create(
 	    options->fs, path, &table, &rewrite->builder, err);
 }
@@ -212,19 +214,27 @@ run(void *context, struct error *err)
 }
 
 static void
-remove_tables(
-    const struct rewrite_options *options, struct rewrite_result *result)
+remove_table(const struct rewrite_options *options, uint64_t number)
 {
+	char path[PATH_BYTES_MAX];
 	struct error ignored;
 
-	for (size_t i = 0; i < result->count; i++) {
-		char path[PATH_BYTES_MAX];
+	table_file_path(path, options->shard_directory, number);
+	/* Recovery removes tables that no manifest names. */
+	(void)!path_remove(options->fs, path, &ignored);
+}
 
-		table_file_path(path, options->shard_directory,
-		    result->tables[i]->summary.number);
-		/* Recovery removes tables that no manifest names. */
-		(void)!path_remove(options->fs, path, &ignored);
-	}
+/* Also the table under way: it may be what has filled the disk. */
+static void
+remove_tables(struct rewrite *rewrite)
+{
+	struct rewrite_result *result = rewrite->result;
+
+	for (size_t i = 0; i < result->count; i++)
+		remove_table(
+		    rewrite->options, result->tables[i]->summary.number);
+	if (rewrite->builder != NULL)
+		remove_table(rewrite->options, rewrite->number);
 }
 
 enum status
@@ -245,16 +255,16 @@ rewrite_run(const struct rewrite_options *options, struct iterator *entries,
 
 	*result = (struct rewrite_result){0};
 	status = bus_guard_run(run, &rewrite, err);
-	table_builder_close(rewrite.builder);
 	buffer_deinit(&rewrite.cut);
 	if (status == STATUS_OK && result->count > 0) {
 		path_join(directory, options->shard_directory, "tables");
 		status = directory_sync(options->fs, directory, err);
 	}
 	if (status != STATUS_OK) {
-		remove_tables(options, result);
+		remove_tables(&rewrite);
 		rewrite_result_deinit(result);
 	}
+	table_builder_close(rewrite.builder);
 	return status;
 }
 

@@ -145,11 +145,48 @@ range_goes_on_in_the_next_table(void)
 	stage_deinit(&stage);
 }
 
+static enum status
+count_name(void *context, const char *name, struct error *err)
+{
+	(*(size_t *)context)++;
+	return STATUS_OK;
+}
+
+/* Whichever call fails, no file stays that nobody knows of. */
+static void
+failed_rewrite_leaves_no_file(void)
+{
+	struct stage stage;
+	struct error err;
+	uint64_t calls;
+
+	stage_init(&stage);
+	ASSERT_OK(run_rewrite(&stage, NULL, &err), &err);
+	calls = fault_file_system_calls(stage.fault);
+	stage_deinit(&stage);
+	for (uint64_t call = 0; call < calls; call++) {
+		size_t files = 0;
+
+		stage_init(&stage);
+		fault_file_system_fail(
+		    stage.fault, call, FAULT_ERROR_AFTER_HALF, ENOSPC);
+		if (run_rewrite(&stage, NULL, &err) != STATUS_OK) {
+			ASSERT_OK(directory_list(
+				      scratch_path(&stage.scratch, "tables"),
+				      count_name, &files, &err),
+			    &err);
+			CU_ASSERT_EQUAL(files, 0);
+		}
+		stage_deinit(&stage);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(range_goes_on_in_the_next_table),
+	    SUITE_CASE(failed_rewrite_leaves_no_file),
 	};
 
 	return suite_run("rewrite", cases, SUITE_COUNT(cases), argc, argv);
