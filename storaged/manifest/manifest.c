@@ -16,6 +16,16 @@
 #define CURRENT_BYTES_MAX 64
 #define RENEWAL_BYTES_MIN (1u << 20)
 
+/*
+ * What a file may grow by, however large its catalog: a file holds at most
+ * two of the greatest records and this.
+ */
+#define GROWTH_BYTES_MAX (64u << 20)
+
+_Static_assert(2ull * MANIFEST_RECORD_BYTES_MAX + GROWTH_BYTES_MAX <
+	MANIFEST_FILE_BYTES_MAX,
+    "what is written can be read");
+
 struct manifest {
 	struct file_system *fs; /* borrowed */
 	char directory[PATH_BYTES_MAX];
@@ -224,7 +234,7 @@ manifest_read(struct file_system *fs, const char *directory,
 		return status;
 	manifest_path(path, directory, *number);
 	status =
-	    file_read_whole(fs, path, MANIFEST_RECORD_BYTES_MAX, &content, err);
+	    file_read_whole(fs, path, MANIFEST_FILE_BYTES_MAX, &content, err);
 	/* `current` names it: that it is gone is damage, no new store. */
 	if (status == STATUS_NOT_FOUND)
 		status = error_set(err, STATUS_CORRUPT,
@@ -384,8 +394,10 @@ manifest_open(struct file_system *fs, const char *directory,
 bool
 manifest_wants_renewal(const struct manifest *manifest)
 {
+	uint64_t growth = manifest->size_bytes - manifest->first_bytes;
+
 	return manifest->size_bytes > RENEWAL_BYTES_MIN &&
-	    manifest->size_bytes > 4 * manifest->first_bytes;
+	    (growth > 3 * manifest->first_bytes || growth > GROWTH_BYTES_MAX);
 }
 
 void

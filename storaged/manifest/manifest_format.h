@@ -10,6 +10,7 @@
 #define MANIFEST_HEADER_BYTES 64
 #define MANIFEST_RECORD_HEADER_BYTES 16
 #define MANIFEST_RECORD_BYTES_MAX (512u << 20)
+#define MANIFEST_FILE_BYTES_MAX (2u << 30)
 #define MANIFEST_STORE_ID_BYTES 16
 
 /* Fields of an edit, each led by its tag. */

@@ -234,6 +234,32 @@ grown_manifest_is_renewed_and_the_old_one_goes(void)
 	scratch_deinit(&scratch);
 }
 
+/* Large states of writers must not make a file that nobody can read. */
+static void
+large_manifest_is_renewed_early(void)
+{
+	const size_t size = 33 << 20;
+	struct scratch scratch;
+	struct catalog catalog;
+	struct manifest *manifest;
+	struct error err;
+	struct edit edit = {.recovery = &catalog.recovery};
+
+	scratch_init(&scratch);
+	ASSERT_OK(open_store(&scratch, &catalog, &manifest, &err), &err);
+	memset(buffer_reserve(&catalog.recovery.writers, size), 'x', size);
+	buffer_commit(&catalog.recovery.writers, size);
+	ASSERT_OK(manifest_renew(manifest, &catalog, &err), &err);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_FALSE(manifest_wants_renewal(manifest));
+		ASSERT_OK(manifest_append(manifest, &edit, &err), &err);
+	}
+	CU_ASSERT_TRUE(manifest_wants_renewal(manifest));
+	manifest_close(manifest);
+	catalog_deinit(&catalog);
+	scratch_deinit(&scratch);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -243,6 +269,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(other_store_is_refused),
 	    SUITE_CASE(flipped_bits_are_found_or_tear_the_last_edit),
 	    SUITE_CASE(grown_manifest_is_renewed_and_the_old_one_goes),
+	    SUITE_CASE(large_manifest_is_renewed_early),
 	};
 
 	return suite_run("manifest", cases, SUITE_COUNT(cases), argc, argv);
