@@ -52,7 +52,14 @@ enum status engine_fail(struct engine *engine, struct error *err);
 /* The functions by which applying a batch reads and writes the tree. */
 struct apply_store engine_store(struct engine *engine);
 
-/* Freezes the active memtable, if it holds anything. */
+/*
+ * Makes an active memtable if there is none. Once open there always is one:
+ * a recovery point moves only by freezing it.
+ */
+enum status
+engine_begin_memtable(struct engine *engine, struct error *err) MUST_CHECK;
+
+/* Freezes the active memtable, if the recovery point has not got there. */
 enum status engine_freeze(struct engine *engine, struct error *err) MUST_CHECK;
 
 /* Journals, applies and publishes a batch without a writer: the time. */

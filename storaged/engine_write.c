@@ -107,14 +107,23 @@ engine_store(struct engine *engine)
 }
 
 enum status
+engine_begin_memtable(struct engine *engine, struct error *err)
+{
+	static const struct apply_need nothing = {0};
+
+	if (tree_active_stats(engine->tree) != NULL)
+		return STATUS_OK;
+	return rotate(engine, &nothing, err);
+}
+
+enum status
 engine_freeze(struct engine *engine, struct error *err)
 {
 	static const struct apply_need nothing = {0};
-	const struct memtable_stats *stats = tree_active_stats(engine->tree);
 	uint64_t recovered = tree_catalog(engine->tree)->recovery.sequence;
 
 	/* Without entries there may still be a point to move: ticks. */
-	if (stats == NULL || engine->applied_sequence == recovered)
+	if (engine->applied_sequence == recovered)
 		return STATUS_OK;
 	return rotate(engine, &nothing, err);
 }
