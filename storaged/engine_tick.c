@@ -1,6 +1,5 @@
 /* engine_tick - what an engine does without being asked. */
 #include <inttypes.h>
-#include <sys/statvfs.h>
 
 #include "common/base/check.h"
 #include "common/journal/journal.h"
@@ -55,14 +54,14 @@ engine_now_ms(struct engine *engine)
 static void
 check_disk(struct engine *engine, uint64_t now_ms)
 {
-	struct statvfs info;
+	struct error ignored;
 
 	if (now_ms < engine->next_disk_check_ms)
 		return;
 	engine->next_disk_check_ms = now_ms + DISK_CHECK_MS;
-	if (statvfs(engine->shard_directory, &info) != 0)
+	if (directory_free_bytes(engine->shard_directory,
+		&engine->disk_free_bytes, &ignored) != STATUS_OK)
 		return;
-	engine->disk_free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
 	metrics_set(METRIC_DISK_FREE_BYTES, 0, 0, engine->disk_free_bytes);
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/codec/checksum.h"
+#include "common/codec/decimal.h"
 #include "common/command/batch.h"
 #include "common/journal/journal.h"
 #include "common/metrics/metrics.h"
@@ -22,6 +23,7 @@ struct round {
 	struct batch batches[ROUND_BATCHES_MAX];
 	uint64_t first_sequences[ROUND_BATCHES_MAX];
 	size_t count;
+	struct apply_need need; /* of all of them together */
 };
 
 static enum status
@@ -233,6 +235,47 @@ commit_round(struct engine *engine, struct round *round, struct error *err)
 	tree_publish(engine->tree, engine->applied_sequence,
 	    apply_clock_ms(engine->apply));
 	round->count = 0;
+	round->need = (struct apply_need){0};
+	return STATUS_OK;
+}
+
+/* Adds what the batch may write, but for values that EXPIRE copies. */
+static struct apply_need
+need_with(const struct round *round, const struct batch *batch)
+{
+	struct apply_need need = round->need;
+
+	need.entries += batch->command_count - batch->range_count;
+	need.bytes += batch->data_bytes;
+	if (batch->reads)
+		need.bytes += (size_t)batch->command_count * DECIMAL_BYTES_MAX;
+	need.ranges += batch->range_count;
+	return need;
+}
+
+/*
+ * What is in the journal has to be applied, so the memory for it is found
+ * first. Memtables are made ahead of need: the request is refused only where
+ * the runtime directory is full.
+ */
+static enum status
+make_room(struct engine *engine, struct round *round,
+    struct engine_request *request, const struct batch *batch,
+    struct error *err)
+{
+	struct apply_need need = need_with(round, batch);
+
+	if (!tree_has_room(
+		engine->tree, need.entries, need.bytes, need.ranges)) {
+		if (commit_round(engine, round, err) != STATUS_OK)
+			return err->code;
+		need = need_with(round, batch);
+	}
+	round->need = need;
+	if (tree_fits(engine->tree, need.entries, need.bytes, need.ranges))
+		return STATUS_OK;
+	request->status = tree_make_room(engine->tree, need.entries, need.bytes,
+	    need.ranges, &request->error);
 	return STATUS_OK;
 }
 
@@ -293,6 +336,9 @@ write_one(struct engine *engine, struct round *round,
 	if (answer_at_once(engine, request, &batch))
 		return STATUS_OK;
 	request->status = check_admission(engine, &request->error);
+	if (request->status == STATUS_OK &&
+	    make_room(engine, round, request, &batch, err) != STATUS_OK)
+		return err->code;
 	if (request->status != STATUS_OK)
 		return STATUS_OK;
 	return add_to_round(engine, round, request, &batch, now_ms, err);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -102,4 +103,15 @@ directory_list(const char *path,
 	}
 	closedir(directory);
 	return status;
+}
+
+enum status
+directory_free_bytes(const char *path, uint64_t *bytes, struct error *err)
+{
+	struct statvfs info;
+
+	if (statvfs(path, &info) != 0)
+		return error_set_errno(err, errno, "free space of %s", path);
+	*bytes = (uint64_t)info.f_bavail * info.f_frsize;
+	return STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #define COMMON_OS_PATH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/base/status.h"
 #include "common/os/file_system.h"
@@ -44,5 +45,9 @@ enum status directory_sync(
 enum status directory_list(const char *path,
     enum status (*on_name)(void *context, const char *name, struct error *err),
     void *context, struct error *err) MUST_CHECK;
+
+/* Bytes that may still be written to where the folder lies. */
+enum status directory_free_bytes(
+    const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;
 
 #endif

@@ -38,6 +38,7 @@ frame_status_of(enum status status)
 	case STATUS_UNAVAILABLE:
 	case STATUS_TIMEOUT:
 	case STATUS_SHUTDOWN:
+	case STATUS_UNKNOWN: /* the outcome says so */
 		return FRAME_STATUS_UNAVAILABLE;
 	case STATUS_NO_SPACE:
 		return FRAME_STATUS_NO_SPACE;

@@ -229,9 +229,24 @@ tree_fits(const struct tree *tree, size_t entries, size_t bytes, size_t ranges)
 	    memtable_writer_fits(tree->active, entries, bytes, ranges);
 }
 
+enum status
+tree_check_space(const char *runtime_directory, size_t bytes, struct error *err)
+{
+	uint64_t left;
+
+	if (directory_free_bytes(runtime_directory, &left, err) != STATUS_OK)
+		return err->code;
+	if (left < bytes + TREE_VIEWS_BYTES)
+		return error_set(err, STATUS_NO_SPACE,
+		    "%s has %" PRIu64 " bytes left; the next memtable takes"
+		    " %zu and leaves %u to views: free some",
+		    runtime_directory, left, bytes, TREE_VIEWS_BYTES);
+	return STATUS_OK;
+}
+
 static enum status
-make_memtable(
-    struct tree *tree, uint64_t first_sequence, size_t need, struct error *err)
+make_memtable(struct tree *tree, uint64_t first_sequence, size_t need,
+    struct memtable_writer **out, struct error *err)
 {
 	char path[PATH_BYTES_MAX];
 	struct memtable_options options = {
@@ -243,9 +258,11 @@ make_memtable(
 		need > tree->memtable_bytes ? need : tree->memtable_bytes,
 	};
 
+	if (tree_check_space(tree->runtime_directory, options.capacity_bytes,
+		err) != STATUS_OK)
+		return err->code;
 	memtable_path(tree, path, options.number);
-	return memtable_writer_create(
-	    tree->fs, path, &options, &tree->active, err);
+	return memtable_writer_create(tree->fs, path, &options, out, err);
 }
 
 static void
@@ -297,10 +314,37 @@ tree_rotate(struct tree *tree, struct recovery_point *point, size_t entries,
 		discard_memtable(tree, tree->spare);
 	tree->spare = NULL;
 	if (make_memtable(tree, first_sequence,
-		memtable_capacity_for(entries, bytes, ranges),
+		memtable_capacity_for(entries, bytes, ranges), &tree->active,
 		err) != STATUS_OK)
 		return err->code;
 	return renew_view(tree, err);
+}
+
+bool
+tree_has_room(
+    const struct tree *tree, size_t entries, size_t bytes, size_t ranges)
+{
+	return tree_fits(tree, entries, bytes, ranges) ||
+	    (tree->spare != NULL &&
+		memtable_writer_fits(tree->spare, entries, bytes, ranges));
+}
+
+enum status
+tree_make_room(struct tree *tree, size_t entries, size_t bytes, size_t ranges,
+    struct error *err)
+{
+	struct memtable_writer *made;
+
+	if (tree_has_room(tree, entries, bytes, ranges))
+		return tree_check_space(tree->runtime_directory, 0, err);
+	if (make_memtable(tree, 1,
+		memtable_capacity_for(entries, bytes, ranges), &made,
+		err) != STATUS_OK)
+		return err->code;
+	if (tree->spare != NULL)
+		discard_memtable(tree, tree->spare);
+	tree->spare = made;
+	return STATUS_OK;
 }
 
 bool
@@ -312,14 +356,15 @@ tree_wants_spare(const struct tree *tree)
 void
 tree_give_spare(struct tree *tree, struct memtable_writer *spare)
 {
-	CHECK(tree->spare == NULL);
 	/*
 	 * Numbers tell which memtable is newer: one that was numbered before
-	 * the active memtable cannot follow it.
+	 * the active memtable cannot follow it. Another one may have been made
+	 * in the meantime, for a batch that could not wait.
 	 */
-	if (tree->active != NULL &&
-	    memtable_writer_number(spare) <
-		memtable_writer_number(tree->active))
+	if (tree->spare != NULL ||
+	    (tree->active != NULL &&
+		memtable_writer_number(spare) <
+		    memtable_writer_number(tree->active)))
 		discard_memtable(tree, spare);
 	else
 		tree->spare = spare;

@@ -34,6 +34,9 @@
 #include "storaged/manifest/catalog.h"
 #include "storaged/manifest/edit.h"
 
+/* What memtables leave of the runtime directory's space, for views. */
+#define TREE_VIEWS_BYTES 262144u
+
 struct tree;
 
 struct tree_options {
@@ -86,7 +89,23 @@ tree_fits(const struct tree *tree, size_t entries, size_t bytes, size_t ranges);
 enum status tree_rotate(struct tree *tree, struct recovery_point *point,
     size_t entries, size_t bytes, size_t ranges, struct error *err) MUST_CHECK;
 
-/* Takes a memtable that was made ahead, which is wanted. */
+/* True if that much fits into the active or the next memtable as it is. */
+bool tree_has_room(
+    const struct tree *tree, size_t entries, size_t bytes, size_t ranges);
+
+/*
+ * Makes the next memtable now if there is no room for that much, and sees to
+ * it that tree_rotate() will have the space it needs. On failure nothing has
+ * changed.
+ */
+enum status tree_make_room(struct tree *tree, size_t entries, size_t bytes,
+    size_t ranges, struct error *err) MUST_CHECK;
+
+/* NO_SPACE if `bytes` more would leave views too little; from any thread. */
+enum status tree_check_space(
+    const char *runtime_directory, size_t bytes, struct error *err) MUST_CHECK;
+
+/* Takes a memtable that was made ahead; it goes if there is one by now. */
 void tree_give_spare(struct tree *tree, struct memtable_writer *spare);
 bool tree_wants_spare(const struct tree *tree);
 
