@@ -73,6 +73,15 @@ def enter_mounts(mounts):
             raise OSError(ctypes.get_errno(), "mount")
 
 
+def join_mounts(pid):
+    """Gives this process the folders that the process has."""
+    for kind in ("user", "mnt") if os.getuid() != 0 else ("mnt",):
+        fd = os.open("/proc/%d/ns/%s" % (pid, kind), os.O_RDONLY)
+        if LIBC.setns(fd, 0) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+        os.close(fd)
+
+
 def mounts_are_allowed():
     """Whether a node may be given folders of limited size."""
     folder = tempfile.mkdtemp(prefix="kvstore-test-")
@@ -89,8 +98,9 @@ def mounts_are_allowed():
 class Node:
     """A server in a folder of its own, which goes with the test.
 
-    `parent` is where that folder lies; `mounts` are folders, under it, of so
-    many bytes, which only the node sees (through inside() we do too).
+    `parent` is where that folder lies; `mounts` are folders, under it unless
+    their paths are absolute, of so many bytes, which only the node sees
+    (through inside() we do too).
     """
 
     programs = PROGRAMS
@@ -103,16 +113,27 @@ class Node:
         self.mounts = {os.path.join(self.folder, name): size
                        for name, size in (mounts or {}).items()}
         for folder in self.mounts:
-            os.mkdir(folder)
+            os.makedirs(folder, exist_ok=True)
+        self.holder = None
         self.config = os.path.join(self.folder, "kv.yaml")
         with open(self.config, "w") as config:
             config.write(settings)
         self.process = None
         test.addCleanup(self.kill)
+        if self.mounts:
+            # The mounts last as long as this process.
+            self.holder = subprocess.Popen(["sleep", "3600"],
+                                           preexec_fn=self._hold)
+            test.addCleanup(self.holder.wait)
+            test.addCleanup(self.holder.kill)
+
+    def _hold(self):
+        enter_mounts(self.mounts)
+        die_with_parent()
 
     def _prepare(self):
-        if self.mounts:
-            enter_mounts(self.mounts)
+        if self.holder is not None:
+            join_mounts(self.holder.pid)
         die_with_parent()
 
     def start(self, *flags, env=None, wait=True):
@@ -131,9 +152,9 @@ class Node:
 
     def inside(self, path):
         """The path by which we see a file of the node's mounts."""
-        if not self.mounts or self.process is None:
+        if self.holder is None:
             return path
-        return "/proc/%d/root%s" % (self.process.pid, path)
+        return "/proc/%d/root%s" % (self.holder.pid, path)
 
     def log(self):
         with open(os.path.join(self.folder, "stderr"),
@@ -196,7 +217,7 @@ class Node:
         assert code == 0, "exit code %d\n%s" % (code, self.log()[-8000:])
         left = [w["name"] for w in status["workers"] if alive(w["pid"])]
         assert not left, "still running: %s" % left
-        assert not os.path.exists(status["runtime_dir"])
+        assert not os.path.exists(self.inside(status["runtime_dir"]))
         for listener in status["listeners"]:
             with socket.socket() as door:
                 assert door.connect_ex(
@@ -223,11 +244,8 @@ class Node:
             while any(alive(pid) for pid in pids if pid):
                 assert time.monotonic() < deadline, "workers outlive it"
                 time.sleep(0.005)
-        self._remove_runtime()
-
-    def _remove_runtime(self):
         try:
             with open(os.path.join(self.data, "runtime")) as file:
                 shutil.rmtree(file.read().rstrip("\n"), True)
         except OSError:
-            pass
+            pass  # never started, or in a mount, which goes with the node
