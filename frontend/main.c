@@ -18,12 +18,14 @@
 #include "common/worker/settings.h"
 #include "common/worker/worker.h"
 #include "frontend/core/front.h"
+#include "frontend/http/http_door.h"
 #include "frontend/tcp/tcp_door.h"
 
 static const struct {
 	const char *name;
 	void (*serve)(struct front *front);
 } roles[] = {
+    {"http", http_door_serve},
     {"tcp", tcp_door_serve},
 };
 #define ROLE_COUNT (sizeof(roles) / sizeof(roles[0]))

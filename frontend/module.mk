@@ -1,1 +1,2 @@
-$(call program,frontend,frontend,main.c,frontend/core frontend/tcp)
+$(call program,frontend,frontend,main.c,frontend/core frontend/http\
+    frontend/tcp)

@@ -330,15 +330,13 @@ http_reply_member(struct buffer *out, const char *name, struct slice bytes)
 }
 
 void
-http_reply_members(
-    struct buffer *out, const struct entry *entry, uint64_t now_ms)
+http_reply_ttl(struct buffer *out, const struct entry *entry, uint64_t now_ms)
 {
 	char ttl[HTTP_TTL_BYTES_MAX];
-	size_t ttl_size = ttl_write(entry, now_ms, ttl);
+	size_t size = ttl_write(entry, now_ms, ttl);
 
-	http_reply_member(out, "value", entry->value);
-	if (ttl_size > 0) {
-		buffer_append(out, TTL_HEAD, sizeof(TTL_HEAD) - 1);
-		buffer_append(out, ttl, ttl_size);
-	}
+	if (size == 0)
+		return;
+	buffer_append(out, TTL_HEAD, sizeof(TTL_HEAD) - 1);
+	buffer_append(out, ttl, size);
 }

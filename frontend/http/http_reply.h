@@ -49,12 +49,9 @@ void http_reply_problem(
 /* The interim response that lets a client send its body. */
 void http_reply_continue(struct buffer *out);
 
-/*
- * The members of an entry in a JSON object, without the braces: the value, and
- * what remains of its time to live.
- */
-void http_reply_members(
-    struct buffer *out, const struct entry *entry, uint64_t now_ms);
+/* ,"ttl":1.5 if the entry has a deadline. */
+void
+http_reply_ttl(struct buffer *out, const struct entry *entry, uint64_t now_ms);
 
 /* "name":"text", or "name_b64":"base64" where it is no UTF-8. */
 void
