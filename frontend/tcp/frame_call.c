@@ -189,6 +189,20 @@ list_finish(struct frame_call *call)
 /* Bytes of an item of MULTI_GET beside its value. */
 #define VALUE_OVERHEAD_BYTES 21u
 
+/* Tells the store of `first` and the keys behind it. */
+static void
+prepare(struct frame_call *call, struct slice first, struct slice rest)
+{
+	struct slice keys[TCP_PREFETCH_MAX] = {first};
+	size_t count = 1;
+
+	while (count < TCP_PREFETCH_MAX &&
+	    frame_list_next_key(&rest, &keys[count]))
+		count++;
+	if (count > 1)
+		tcp_store_prefetch(call->store, keys, count);
+}
+
 static enum tcp_outcome
 run_multi_get(struct frame_call *call)
 {
@@ -212,6 +226,8 @@ run_multi_get(struct frame_call *call)
 			call->task->next = i;
 			return TCP_AGAIN;
 		}
+		if ((done - 1) % TCP_PREFETCH_MAX == 0)
+			prepare(call, key, keys);
 		if (call->store->get(call->store->context, key, &found,
 			&is_found, &err) != STATUS_OK)
 			return fail(call, &err);

@@ -121,6 +121,15 @@ refuse_large(struct resp_call *call)
 	    RESP_REPLY_BYTES_MAX);
 }
 
+/* Tells the store of the keys from `index` on, every so many of them. */
+static void
+prepare(struct resp_call *call, uint32_t index, uint32_t end)
+{
+	if ((index - 1) % TCP_PREFETCH_MAX == 0 && end - index > 1)
+		tcp_store_prefetch(
+		    call->store, &call->arguments[index], end - index);
+}
+
 /*
  * MGET and EXISTS go over their keys in runs of TCP_STEPS_MAX; a run reads
  * one state of the store. The reply is gathered aside, since it may still
@@ -145,6 +154,7 @@ resp_run_mget(struct resp_call *call)
 		struct tcp_entry entry;
 		bool found;
 
+		prepare(call, task->next, end);
 		if (!look_up(call, task->next, &entry, &found))
 			return TCP_REPLIED;
 		if (found)
@@ -177,6 +187,7 @@ resp_run_exists(struct resp_call *call)
 		struct tcp_entry entry;
 		bool found;
 
+		prepare(call, task->next, end);
 		if (!look_up(call, task->next, &entry, &found))
 			return TCP_REPLIED;
 		task->count += found;

@@ -37,7 +37,15 @@ tcp_connection_create(struct tcp_door *door, struct stream *stream)
 	connection->writer.on_result = on_result;
 	connection->door = door;
 	connection->stream = stream;
+	TAILQ_INSERT_TAIL(&door->connections, connection, link);
 	return connection;
+}
+
+void
+tcp_connection_close(struct tcp_connection *connection)
+{
+	CHECK(connection->stream == NULL);
+	connection_free(connection);
 }
 
 static void
@@ -203,6 +211,7 @@ tcp_connection_on_closed(
 static void
 connection_free(struct tcp_connection *connection)
 {
+	TAILQ_REMOVE(&connection->door->connections, connection, link);
 	if (connection->protocol != NULL)
 		connection->protocol->close(connection);
 	mem_free(connection->pendings.items);
@@ -216,6 +225,10 @@ connection_resume(struct tcp_connection *connection)
 	connection_move(connection, TCP_OPEN);
 	stream_resume(connection->stream);
 	phase_set(connection);
+	/* No on_data comes if there is no input. */
+	if (connection->door->is_draining &&
+	    stream_input(connection->stream).size == 0)
+		stream_finish(connection->stream);
 }
 
 void

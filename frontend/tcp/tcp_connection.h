@@ -113,6 +113,7 @@ struct tcp_door {
 		uint64_t count;
 	} results;
 	struct loop_task results_task; /* counts them at the end of a turn */
+	struct tcp_connections connections;
 	struct tcp_connections busy; /* in TCP_BUSY, whose turn comes next */
 	struct loop_timer *busy_timer;
 	struct loop_timer *drain_timer;
@@ -136,6 +137,7 @@ struct tcp_connection {
 	struct buffer held;
 	enum metric_operation operation;
 	uint64_t arrived_ns;
+	TAILQ_ENTRY(tcp_connection) link;
 	TAILQ_ENTRY(tcp_connection) busy_link;
 	union {
 		struct {
@@ -156,10 +158,16 @@ void tcp_door_count_result(struct tcp_door *door, enum metric_protocol protocol,
 /* Has tcp_connection_run() called in the next turn of the loop. */
 void tcp_door_busy(struct tcp_door *door, struct tcp_connection *connection);
 
+/* Makes door->server current. */
+void tcp_door_update(struct tcp_door *door);
+
 /* -- The connection. -- */
 
 struct tcp_connection *
 tcp_connection_create(struct tcp_door *door, struct stream *stream);
+
+/* Frees one whose stream has gone, though results are due that never come. */
+void tcp_connection_close(struct tcp_connection *connection);
 
 /* The handlers of its stream. */
 void tcp_connection_on_data(struct stream *stream, void *context);

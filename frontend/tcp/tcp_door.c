@@ -6,7 +6,6 @@
 
 #include "common/base/mem.h"
 #include "common/lsm/view/view_reader.h"
-#include "common/os/clock.h"
 #include "common/os/random.h"
 #include "common/worker/settings.h"
 #include "frontend/protocol/frame_format.h"
@@ -21,6 +20,9 @@
  */
 #define INPUT_BYTES_SLACK (4u << 20)
 
+/* What a request has beside key and value: its options, words of any case. */
+#define ENTRY_BYTES_SLACK 4096
+
 /*
  * After STOP: requests that were on their way are still taken, and those that
  * have begun to come have a moment to come whole.
@@ -33,7 +35,6 @@ static const char refusal[] = "-ERR max number of clients reached\r\n";
 static void *on_accept(struct stream *stream, void *context);
 static void on_room(void *context);
 static void on_drain(void *context);
-static void on_tick(void *context);
 static void on_close(void *context);
 static void on_busy(void *context);
 static void on_drain_over(void *context);
@@ -61,6 +62,19 @@ listening_port(int fd)
 	return 0;
 }
 
+/* A request may be as large as a batch, and as large as one entry anyway. */
+static size_t
+payload_limit(const struct front_limits *limits)
+{
+	size_t entry =
+	    limits->key_bytes_max + limits->value_bytes_max + ENTRY_BYTES_SLACK;
+	size_t limit =
+	    limits->batch_bytes_max > entry ? limits->batch_bytes_max : entry;
+
+	return limit < FRAME_PAYLOAD_BYTES_MAX ? limit
+					       : FRAME_PAYLOAD_BYTES_MAX;
+}
+
 static void
 server_fill(struct tcp_door *door, const struct settings *settings)
 {
@@ -70,7 +84,7 @@ server_fill(struct tcp_door *door, const struct settings *settings)
 	random_fill(id, sizeof(id));
 	for (size_t i = 0; i < sizeof(id); i++)
 		snprintf(door->run_id + 2 * i, 3, "%02x", id[i]);
-	door->started_ms = clock_monotonic_ms(&clock_system);
+	door->started_ms = loop_now_ms(door->loop);
 	door->server = (struct tcp_server){
 	    .version = KVSTORE_VERSION,
 	    .node_id = settings_string(settings, "node_id"),
@@ -81,10 +95,7 @@ server_fill(struct tcp_door *door, const struct settings *settings)
 	    .connections_max = limits->connections_max,
 	    .key_bytes_max = limits->key_bytes_max,
 	    .value_bytes_max = limits->value_bytes_max,
-	    .payload_bytes_max =
-		limits->batch_bytes_max < FRAME_PAYLOAD_BYTES_MAX
-		? limits->batch_bytes_max
-		: FRAME_PAYLOAD_BYTES_MAX,
+	    .payload_bytes_max = payload_limit(limits),
 	};
 }
 
@@ -98,7 +109,6 @@ tcp_door_serve(struct front *front)
 	    .on_accept = on_accept,
 	    .on_room = on_room,
 	    .on_drain = on_drain,
-	    .on_tick = on_tick,
 	    .on_close = on_close,
 	};
 	struct tcp_door *door = mem_new(sizeof(*door));
@@ -113,6 +123,7 @@ tcp_door_serve(struct front *front)
 	    .key_bytes_max = door->server.key_bytes_max,
 	    .value_bytes_max = door->server.value_bytes_max,
 	};
+	TAILQ_INIT(&door->connections);
 	TAILQ_INIT(&door->busy);
 	door->busy_timer = loop_timer_create(door->loop, on_busy, door);
 	door->drain_timer = loop_timer_create(door->loop, on_drain_over, door);
@@ -127,7 +138,10 @@ static void
 on_close(void *context)
 {
 	struct tcp_door *door = context;
+	struct tcp_connection *connection;
 
+	while ((connection = TAILQ_FIRST(&door->connections)) != NULL)
+		tcp_connection_close(connection);
 	loop_task_cancel(door->loop, &door->results_task);
 	loop_timer_close(door->busy_timer);
 	loop_timer_close(door->drain_timer);
@@ -192,14 +206,11 @@ on_drain_over(void *context)
 	net_each(front_net(door->front), visit_finish_idle, NULL);
 }
 
-static void
-on_tick(void *context)
+void
+tcp_door_update(struct tcp_door *door)
 {
-	struct tcp_door *door = context;
-
 	door->server.connections = net_stream_count(front_net(door->front));
-	door->server.uptime_ms =
-	    clock_monotonic_ms(&clock_system) - door->started_ms;
+	door->server.uptime_ms = loop_now_ms(door->loop) - door->started_ms;
 }
 
 void

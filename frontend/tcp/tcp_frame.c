@@ -212,6 +212,7 @@ run(struct tcp_connection *connection, const struct frame_request *request,
 		return tcp_connection_wait(connection);
 	if (class == TCP_CLASS_READ)
 		return run_read(connection, &call, size, mark);
+	tcp_door_update(connection->door);
 	(void)frame_call_run(&call);
 	return answered(connection, &call, size, mark);
 }

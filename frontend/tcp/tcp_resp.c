@@ -228,6 +228,7 @@ run(struct tcp_connection *connection, size_t size)
 		/* One that only changes the session must not do so twice. */
 		if (connection->pendings.count > 0)
 			return tcp_connection_wait(connection);
+		tcp_door_update(connection->door);
 		outcome = resp_call_run(&call);
 	}
 	if (outcome == TCP_CLOSE)
