@@ -8,10 +8,10 @@
  *
  * Durability  engine_write() returns replies only for what is on disk (sync
  *             mode always), so that a crash at any point loses none of it.
- * Failure     Requests are refused one by one. A call that itself fails ends
- *             the engine: what was not answered has an unknown outcome, every
- *             later call returns the same error, and only opening it again
- *             (recovery) goes on.
+ * Failure     Requests are refused one by one. A call that itself fails,
+ *             unless it says otherwise, ends the engine: what was not
+ *             answered has an unknown outcome, every later call returns the
+ *             same error, and only opening it again (recovery) goes on.
  * Threads     All calls from one thread. Flush and compaction run on threads
  *             of their own unless the options say otherwise.
  */
@@ -104,13 +104,22 @@ int engine_descriptor(const struct engine *engine);
  */
 uint32_t engine_delay_us(const struct engine *engine);
 
-/* Flushes all memtables and returns when that is durable. */
+/*
+ * Has the next engine_tick() begin to flush all memtables. It is done when
+ * the recovery sequence has reached the returned one.
+ */
+uint64_t engine_request_flush(struct engine *engine);
+
+/*
+ * Flushes all memtables and returns when that is durable. UNAVAILABLE when it
+ * cannot be done at present; the engine goes on and tries again by itself.
+ */
 enum status engine_flush(struct engine *engine, struct error *err) MUST_CHECK;
 
 /* True while a flush or compaction is under way or due. */
 bool engine_busy(const struct engine *engine);
 
-/* Flushes, then compacts until nothing is due. */
+/* Flushes, then compacts until nothing is due. UNAVAILABLE as above. */
 enum status engine_settle(struct engine *engine, struct error *err) MUST_CHECK;
 
 struct engine_status {
@@ -129,6 +138,7 @@ struct engine_status {
 	uint64_t disk_free_bytes;
 	size_t writer_count;
 	const char *trouble; /* what goes wrong and is tried again, or "" */
+	const char *flush_trouble; /* the same of flushing alone */
 };
 
 void engine_status(const struct engine *engine, struct engine_status *out);

@@ -37,6 +37,7 @@ struct engine {
 	struct maintenance *maintenance;
 	struct stamp stamp;
 	uint64_t applied_sequence; /* of the last batch applied */
+	uint64_t flush_sequence; /* wanted in tables: see engine_tick() */
 	uint64_t active_since_ms; /* monotonic; 0: the memtable is empty */
 	uint64_t next_sync_ms;
 	uint64_t next_disk_check_ms;
@@ -59,7 +60,7 @@ struct apply_store engine_store(struct engine *engine);
 enum status
 engine_begin_memtable(struct engine *engine, struct error *err) MUST_CHECK;
 
-/* Freezes the active memtable, if the recovery point has not got there. */
+/* Freezes the active memtable, if anything was applied since the last one. */
 enum status engine_freeze(struct engine *engine, struct error *err) MUST_CHECK;
 
 /* Journals, applies and publishes a batch without a writer: the time. */

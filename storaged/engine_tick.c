@@ -103,14 +103,18 @@ move_clock_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 }
 
 static enum status
-freeze_when_old(struct engine *engine, uint64_t now_ms, struct error *err)
+freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 {
-	if (engine->active_since_ms == 0 ||
-	    now_ms <
-		engine->active_since_ms + engine->options.memtable_age_ms_max ||
-	    tree_frozen_count(engine->tree) > 0)
-		return STATUS_OK;
-	return engine_freeze(engine, err);
+	size_t frozen = tree_frozen_count(engine->tree);
+	bool wanted =
+	    engine->flush_sequence > tree_frozen_sequence(engine->tree);
+	bool old = engine->active_since_ms != 0 &&
+	    now_ms >=
+		engine->active_since_ms + engine->options.memtable_age_ms_max;
+
+	if ((wanted && frozen < FROZEN_COUNT_MAX) || (old && frozen == 0))
+		return engine_freeze(engine, err);
+	return STATUS_OK;
 }
 
 static void
@@ -157,10 +161,10 @@ engine_tick(struct engine *engine, struct error *err)
 	if (engine->failure.code != STATUS_OK)
 		return error_copy(err, &engine->failure);
 	check_disk(engine, now_ms);
-	if (maintenance_step(engine->maintenance, now_ms, err) != STATUS_OK ||
+	if (freeze_when_due(engine, now_ms, err) != STATUS_OK ||
+	    maintenance_step(engine->maintenance, now_ms, err) != STATUS_OK ||
 	    sync_when_due(engine, now_ms, err) != STATUS_OK ||
-	    move_clock_when_due(engine, now_ms, err) != STATUS_OK ||
-	    freeze_when_old(engine, now_ms, err) != STATUS_OK)
+	    move_clock_when_due(engine, now_ms, err) != STATUS_OK)
 		return engine_fail(engine, err);
 	/* Readers' time must follow the guarded clock also without writes. */
 	(void)engine_now_ms(engine);
@@ -168,15 +172,39 @@ engine_tick(struct engine *engine, struct error *err)
 	return STATUS_OK;
 }
 
+uint64_t
+engine_request_flush(struct engine *engine)
+{
+	engine->flush_sequence = engine->applied_sequence;
+	/* Who asks may have made room: what failed is tried again at once. */
+	maintenance_forget_trouble(engine->maintenance);
+	return engine->flush_sequence;
+}
+
+static enum status
+check_trouble(const char *trouble, struct error *err)
+{
+	return trouble[0] == '\0'
+	    ? STATUS_OK
+	    : error_set(err, STATUS_UNAVAILABLE, "%s", trouble);
+}
+
 enum status
 engine_flush(struct engine *engine, struct error *err)
 {
-	if (engine->failure.code != STATUS_OK)
-		return error_copy(err, &engine->failure);
-	if (engine_freeze(engine, err) != STATUS_OK ||
-	    maintenance_flush_now(engine->maintenance, err) != STATUS_OK)
-		return engine_fail(engine, err);
-	return STATUS_OK;
+	const struct catalog *catalog = tree_catalog(engine->tree);
+	uint64_t sequence = engine_request_flush(engine);
+
+	while (true) {
+		if (engine_tick(engine, err) != STATUS_OK ||
+		    check_trouble(
+			maintenance_flush_trouble(engine->maintenance), err) !=
+			STATUS_OK)
+			return err->code;
+		if (catalog->recovery.sequence >= sequence)
+			return STATUS_OK;
+		maintenance_wait(engine->maintenance);
+	}
 }
 
 bool
@@ -192,11 +220,10 @@ engine_settle(struct engine *engine, struct error *err)
 		return err->code;
 	while (maintenance_busy(engine->maintenance)) {
 		maintenance_wait(engine->maintenance);
-		if (engine_tick(engine, err) != STATUS_OK)
+		if (engine_tick(engine, err) != STATUS_OK ||
+		    check_trouble(maintenance_trouble(engine->maintenance),
+			err) != STATUS_OK)
 			return err->code;
-		if (maintenance_trouble(engine->maintenance)[0] != '\0')
-			return error_set(err, STATUS_UNAVAILABLE, "%s",
-			    maintenance_trouble(engine->maintenance));
 	}
 	return STATUS_OK;
 }
@@ -220,6 +247,7 @@ engine_status(const struct engine *engine, struct engine_status *out)
 	    .disk_free_bytes = engine->disk_free_bytes,
 	    .writer_count = apply_writer_count(engine->apply),
 	    .trouble = maintenance_trouble(engine->maintenance),
+	    .flush_trouble = maintenance_flush_trouble(engine->maintenance),
 	};
 	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
 		out->levels[i].tables = catalog->levels[i].count;

@@ -122,10 +122,9 @@ enum status
 engine_freeze(struct engine *engine, struct error *err)
 {
 	static const struct apply_need nothing = {0};
-	uint64_t recovered = tree_catalog(engine->tree)->recovery.sequence;
 
 	/* Without entries there may still be a point to move: ticks. */
-	if (engine->applied_sequence == recovered)
+	if (engine->applied_sequence == tree_frozen_sequence(engine->tree))
 		return STATUS_OK;
 	return rotate(engine, &nothing, err);
 }

@@ -435,11 +435,7 @@ maintenance_flush_now(struct maintenance *maintenance, struct error *err)
 {
 	struct flush_task *flush = &maintenance->flush;
 
-	while (flush->task.running) {
-		background_wait(maintenance->background);
-		if (take_finished(maintenance, 0, err) != STATUS_OK)
-			return err->code;
-	}
+	CHECK(!flush->task.running);
 	while (tree_frozen_count(maintenance->tree) > 0) {
 		prepare_flush(maintenance);
 		flush->task.begun_ns = clock_monotonic_ns(&clock_system);
@@ -487,6 +483,28 @@ maintenance_trouble(const struct maintenance *maintenance)
 	if (maintenance->flush.task.trouble[0] != '\0')
 		return maintenance->flush.task.trouble;
 	return maintenance->compaction.task.trouble;
+}
+
+const char *
+maintenance_flush_trouble(const struct maintenance *maintenance)
+{
+	return maintenance->flush.task.trouble;
+}
+
+static void
+forget(struct task *task)
+{
+	task->retry_ms = 0;
+	task->trouble[0] = '\0';
+}
+
+void
+maintenance_forget_trouble(struct maintenance *maintenance)
+{
+	forget(&maintenance->flush.task);
+	forget(&maintenance->compaction.task);
+	forget(&maintenance->memtable.task);
+	forget(&maintenance->segment.task);
 }
 
 struct maintenance *

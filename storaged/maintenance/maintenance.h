@@ -51,7 +51,10 @@ void maintenance_attach_journal(
 enum status maintenance_step(struct maintenance *maintenance, uint64_t now_ms,
     struct error *err) MUST_CHECK;
 
-/* Flushes all frozen memtables before it returns, on this thread. */
+/*
+ * Flushes all frozen memtables before it returns, on this thread: for
+ * recovery, where nothing goes on without it.
+ */
 enum status maintenance_flush_now(
     struct maintenance *maintenance, struct error *err) MUST_CHECK;
 
@@ -66,6 +69,12 @@ int maintenance_descriptor(const struct maintenance *maintenance);
 
 /* The text of the last failure that is being tried again; "" if none is. */
 const char *maintenance_trouble(const struct maintenance *maintenance);
+
+/* The same of flushing alone. */
+const char *maintenance_flush_trouble(const struct maintenance *maintenance);
+
+/* Forgets it; what has failed is tried again by the next step. */
+void maintenance_forget_trouble(struct maintenance *maintenance);
 
 /* Waits for running jobs and frees. */
 void maintenance_close(struct maintenance *maintenance);

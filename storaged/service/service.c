@@ -14,6 +14,9 @@
 /* Requests in a group; more than the server hands over at a time. */
 #define GROUP_MAX IPC_REQUESTS_MAX
 
+/* Requests that wait for tables; they must not take the room of writes. */
+#define WAITING_MAX 8
+
 struct service {
 	struct worker *worker;
 	struct engine *engine;
@@ -24,8 +27,12 @@ struct service {
 	struct ipc_request *writes[GROUP_MAX];
 	struct engine_request requests[GROUP_MAX];
 	size_t write_count;
-	struct ipc_request *compactions[GROUP_MAX]; /* answered when settled */
-	size_t compaction_count;
+	struct waiting {
+		struct ipc_request *request;
+		uint64_t sequence; /* to be in tables */
+		bool settled; /* and nothing be left to compact */
+	} waiting[WAITING_MAX];
+	size_t waiting_count;
 };
 
 static void
@@ -97,19 +104,57 @@ add_write(
 	service->writes[service->write_count++] = request;
 }
 
+/* True if it has been answered. */
+static bool
+answer_waiting(struct service *service, const struct waiting *waiting)
+{
+	struct engine_status status;
+	const char *trouble;
+
+	engine_status(service->engine, &status);
+	trouble = waiting->settled ? status.trouble : status.flush_trouble;
+	if (trouble[0] != '\0')
+		ipc_request_reply(waiting->request, STATUS_UNAVAILABLE,
+		    slice_of_string(trouble));
+	else if (status.recovery_sequence >= waiting->sequence &&
+	    !(waiting->settled && engine_busy(service->engine)))
+		ipc_request_reply(waiting->request, STATUS_OK, SLICE_EMPTY);
+	else
+		return false;
+	return true;
+}
+
+static void
+tick(struct service *service)
+{
+	struct error err;
+	size_t kept = 0;
+
+	if (engine_tick(service->engine, &err) != STATUS_OK) {
+		worker_fail(service->worker, &err);
+		return;
+	}
+	for (size_t i = 0; i < service->waiting_count; i++) {
+		if (!answer_waiting(service, &service->waiting[i]))
+			service->waiting[kept++] = service->waiting[i];
+	}
+	service->waiting_count = kept;
+}
+
 static void
 flush(struct service *service, struct ipc_request *request, enum ipc_type type)
 {
-	struct error err;
-
-	if (engine_flush(service->engine, &err) != STATUS_OK) {
-		worker_fail(service->worker, &err);
-	} else if (type == IPC_COMPACT && engine_busy(service->engine)) {
-		CHECK(service->compaction_count < GROUP_MAX);
-		service->compactions[service->compaction_count++] = request;
-	} else {
-		ipc_request_reply(request, STATUS_OK, SLICE_EMPTY);
+	if (service->waiting_count == WAITING_MAX) {
+		ipc_request_reply(request, STATUS_BUSY,
+		    slice_of_string("others wait for the same already"));
+		return;
 	}
+	service->waiting[service->waiting_count++] = (struct waiting){
+	    .request = request,
+	    .sequence = engine_request_flush(service->engine),
+	    .settled = type == IPC_COMPACT,
+	};
+	tick(service);
 }
 
 static void
@@ -136,23 +181,6 @@ on_request(void *context, struct ipc_request *request, enum ipc_type type,
 		/* The server answers this one itself. */
 		CHECK(type != IPC_HELLO);
 	}
-}
-
-static void
-tick(struct service *service)
-{
-	struct error err;
-
-	if (engine_tick(service->engine, &err) != STATUS_OK) {
-		worker_fail(service->worker, &err);
-		return;
-	}
-	if (service->compaction_count == 0 || engine_busy(service->engine))
-		return;
-	while (service->compaction_count > 0)
-		ipc_request_reply(
-		    service->compactions[--service->compaction_count],
-		    STATUS_OK, SLICE_EMPTY);
 }
 
 static void

@@ -394,6 +394,14 @@ tree_frozen_count(const struct tree *tree)
 	return tree->frozen_count;
 }
 
+uint64_t
+tree_frozen_sequence(const struct tree *tree)
+{
+	return tree->frozen_count == 0
+	    ? tree->catalog.recovery.sequence
+	    : tree->frozen[tree->frozen_count - 1].point.sequence;
+}
+
 const struct memtable_stats *
 tree_active_stats(const struct tree *tree)
 {

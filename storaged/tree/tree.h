@@ -129,6 +129,9 @@ tree_publish(struct tree *tree, uint64_t sequence, uint64_t store_clock_ms);
 const struct frozen_memtable *tree_oldest_frozen(const struct tree *tree);
 size_t tree_frozen_count(const struct tree *tree);
 
+/* Up to where everything is in tables or waits to be flushed. */
+uint64_t tree_frozen_sequence(const struct tree *tree);
+
 /* What the active memtable holds; NULL if there is none. */
 const struct memtable_stats *tree_active_stats(const struct tree *tree);
 
