@@ -5,8 +5,6 @@
 #include "common/os/bus_guard.h"
 #include "common/os/path.h"
 
-#define STOP_CHECK_ENTRIES 1024
-
 struct rewrite {
 	const struct rewrite_options *options;
 	struct iterator *entries;
@@ -194,8 +192,8 @@ run(void *context, struct error *err)
 	while (status == STATUS_OK && entries->valid) {
 		struct entry entry = entries->entry;
 
-		if (result->read_entries % STOP_CHECK_ENTRIES == 0 &&
-		    rewrite->stop != NULL &&
+		/* Entries may have 16 MiB: each is worth a look. */
+		if (rewrite->stop != NULL &&
 		    atomic_load_explicit(rewrite->stop, memory_order_relaxed))
 			return error_set(err, STATUS_SHUTDOWN, "stopping");
 		result->read_entries++;

@@ -17,6 +17,8 @@ static const uint8_t store_id[16] = {1};
 struct counting_iterator {
 	struct iterator iterator; /* first */
 	unsigned index;
+	unsigned stop_index; /* where `stop` comes true, unless 0 */
+	atomic_bool stop;
 	char key[16];
 	uint8_t value[VALUE_BYTES];
 };
@@ -49,7 +51,8 @@ counting_next(struct iterator *it, struct error *err)
 {
 	struct counting_iterator *counting = (struct counting_iterator *)it;
 
-	counting->index++;
+	if (++counting->index == counting->stop_index)
+		atomic_store(&counting->stop, true);
 	stand(counting);
 	return STATUS_OK;
 }
@@ -108,10 +111,11 @@ stage_deinit(struct stage *stage)
 }
 
 static enum status
-run_rewrite(struct stage *stage, const atomic_bool *stop, struct error *err)
+run_rewrite(struct stage *stage, struct error *err)
 {
 	return rewrite_run(&stage->options, &stage->entries.iterator,
-	    &stage->ranges, &stage->older, stop, &stage->result, err);
+	    &stage->ranges, &stage->older, &stage->entries.stop, &stage->result,
+	    err);
 }
 
 /* A range over all keys: what is left of it goes on where a table ended. */
@@ -126,7 +130,7 @@ range_goes_on_in_the_next_table(void)
 	range_set_deinit(&stage.ranges);
 	range_set_add(&stage.ranges, &all);
 	range_set_seal(&stage.ranges);
-	ASSERT_OK(run_rewrite(&stage, NULL, &err), &err);
+	ASSERT_OK(run_rewrite(&stage, &err), &err);
 	CU_ASSERT_TRUE_FATAL(stage.result.count > 3);
 	for (size_t i = 0; i < stage.result.count; i++) {
 		const struct table_file *table = stage.result.tables[i];
@@ -161,7 +165,7 @@ failed_rewrite_leaves_no_file(void)
 	uint64_t calls;
 
 	stage_init(&stage);
-	ASSERT_OK(run_rewrite(&stage, NULL, &err), &err);
+	ASSERT_OK(run_rewrite(&stage, &err), &err);
 	calls = fault_file_system_calls(stage.fault);
 	stage_deinit(&stage);
 	for (uint64_t call = 0; call < calls; call++) {
@@ -170,7 +174,7 @@ failed_rewrite_leaves_no_file(void)
 		stage_init(&stage);
 		fault_file_system_fail(
 		    stage.fault, call, FAULT_ERROR_AFTER_HALF, ENOSPC);
-		if (run_rewrite(&stage, NULL, &err) != STATUS_OK) {
+		if (run_rewrite(&stage, &err) != STATUS_OK) {
 			ASSERT_OK(directory_list(
 				      scratch_path(&stage.scratch, "tables"),
 				      count_name, &files, &err),
@@ -181,12 +185,26 @@ failed_rewrite_leaves_no_file(void)
 	}
 }
 
+static void
+stop_is_heeded_at_the_next_entry(void)
+{
+	struct stage stage;
+	struct error err;
+
+	stage_init(&stage);
+	stage.entries.stop_index = 10;
+	CU_ASSERT_EQUAL(run_rewrite(&stage, &err), STATUS_SHUTDOWN);
+	CU_ASSERT_EQUAL(stage.entries.index, 10);
+	stage_deinit(&stage);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(range_goes_on_in_the_next_table),
 	    SUITE_CASE(failed_rewrite_leaves_no_file),
+	    SUITE_CASE(stop_is_heeded_at_the_next_entry),
 	};
 
 	return suite_run("rewrite", cases, SUITE_COUNT(cases), argc, argv);
