@@ -85,6 +85,7 @@ engine_driver_open(struct engine_driver *driver, struct file_system *fs,
 	    .journal_segment_bytes = 64 << 10,
 	    .block_bytes = 1024,
 	    .disk_reserve_bytes = 1,
+	    .sync = driver->sync,
 	    .without_threads = true,
 	};
 	for (unsigned i = 2; i < ENGINE_LEVEL_COUNT; i++)

@@ -23,6 +23,7 @@ struct view_reader;
 
 struct engine_driver {
 	struct manual_clock clock;
+	enum engine_sync sync; /* `always` unless set before the first open */
 	struct engine_options options;
 	struct engine *engine;
 	struct view_reader *reader;
