@@ -18,6 +18,10 @@ unit: ## the unit tests alone, without installing anything
 	@$(MAKE) --no-print-directory -j$$(nproc) unit-tests
 	@./tests/run.sh $(BUILD) unit
 
+torture-kill: deps-test ## kill each worker 50 times under load
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@KVSTORE_BUILD=$(BUILD) KILLS=50 ./tests/system/test_kill_workers
+
 unit-tests: $(UNIT_TESTS)
 
 $(call bench_program,bench_command,storaged/apply common/os)
