@@ -33,7 +33,7 @@ MODULES := common/base common/log common/codec common/os common/command \
     frontend frontend/gate frontend/core frontend/protocol frontend/client \
     frontend/exporter frontend/http \
     frontend/tcp frontend/kvctl tests/support tests/support/apply \
-    tests/support/memory tests/support/sink
+    tests/support/memory tests/support/sink tests/support/ipc
 include $(addsuffix /module.mk,$(MODULES))
 include systemd/module.mk
 include tests/module.mk

@@ -15,6 +15,8 @@
 /* A restarted server is found again within this many milliseconds. */
 #define RECONNECT_MS_MIN 5
 #define RECONNECT_MS_MAX 20
+/* The library's search for a server is begun anew if it takes this long. */
+#define REDIAL_MS 1000
 
 #define WARN_INTERVAL_MS 10000
 
@@ -73,9 +75,12 @@ struct ipc_client {
 	struct loop *loop;
 	struct mailbox *mailbox;
 	struct pipe_watch *watch; /* once there is a socket */
+	struct loop_timer *redial; /* runs while there is no connection */
+	char url[NNG_SUPPORT_URL_BYTES];
 	nng_socket socket;
 	nng_dialer dialer;
-	bool has_dialer;
+	bool has_dialer; /* a former one may still have connections */
+	bool was_dialed;
 	/*
 	 * One context for each connection: closing it is what surely ends
 	 * the sending and receiving that it has under way, whatever the
@@ -161,14 +166,48 @@ watch_close(struct pipe_watch *watch)
 	mem_free(watch);
 }
 
+static int
+dialer_open(struct ipc_client *client)
+{
+	int result = nng_dial(
+	    client->socket, client->url, &client->dialer, NNG_FLAG_NONBLOCK);
+
+	client->has_dialer = result == 0;
+	client->was_dialed |= client->has_dialer;
+	loop_timer_start(client->redial, REDIAL_MS);
+	return result;
+}
+
+static void
+dialer_close(struct ipc_client *client)
+{
+	if (client->has_dialer)
+		nng_dialer_close(client->dialer);
+	client->has_dialer = false;
+}
+
+/*
+ * A dialer of 1.5.2 gives up for good when a server ends while a connection
+ * to it is being made, and none dials again while the library waits for good
+ * for an earlier connection's end (as told at socket_leave()). A new dialer
+ * has no such past.
+ */
+static void
+on_redial(void *context)
+{
+	struct ipc_client *client = context;
+
+	dialer_close(client);
+	(void)dialer_open(client);
+}
+
 static enum status
 client_dial(struct ipc_client *client, const char *path, struct error *err)
 {
-	char url[NNG_SUPPORT_URL_BYTES];
 	enum status status;
 	int result;
 
-	status = nng_support_url(url, path, err);
+	status = nng_support_url(client->url, path, err);
 	if (status != STATUS_OK)
 		return status;
 	status =
@@ -194,9 +233,7 @@ client_dial(struct ipc_client *client, const char *path, struct error *err)
 		result =
 		    nng_aio_alloc(&client->receive_aio, on_receive_aio, client);
 	if (result == 0)
-		result = nng_dial(
-		    client->socket, url, &client->dialer, NNG_FLAG_NONBLOCK);
-	client->has_dialer = result == 0;
+		result = dialer_open(client);
 	return nng_support_result(result, "dial", err);
 }
 
@@ -215,6 +252,7 @@ ipc_client_create(struct loop *loop, const struct ipc_client_options *options,
 	client->limiter.interval_ms = WARN_INTERVAL_MS;
 	client->received.kind = MAIL_RECEIVED;
 	client->mailbox = mailbox_create(loop, on_mail, client);
+	client->redial = loop_timer_create(loop, on_redial, client);
 	if (client_dial(client, options->path, err) != STATUS_OK) {
 		ipc_client_close(client);
 		return error_wrap(err, "socket %s", options->path);
@@ -289,6 +327,7 @@ connection_lost(struct ipc_client *client)
 	    client->state == CLIENT_READY || client->state == CLIENT_BUSY;
 
 	client->pipe_id = 0;
+	loop_timer_start(client->redial, REDIAL_MS);
 	context_close(client);
 	if (client->state != CLIENT_LOST)
 		client_move(client, CLIENT_LOST);
@@ -395,10 +434,12 @@ on_received(struct ipc_client *client)
 static void
 on_pipe_mail(struct ipc_client *client, const struct client_mail *mail)
 {
-	if (mail->kind == MAIL_PIPE_UP)
+	if (mail->kind == MAIL_PIPE_UP) {
 		client->pipe_id = mail->pipe_id;
-	else if (mail->pipe_id == client->pipe_id)
+		loop_timer_stop(client->redial);
+	} else if (mail->pipe_id == client->pipe_id) {
 		connection_lost(client);
+	}
 }
 
 static void
@@ -459,10 +500,9 @@ static void
 socket_leave(struct ipc_client *client)
 {
 	watch_mute(client->watch);
-	if (client->has_dialer) {
-		nng_dialer_close(client->dialer);
+	dialer_close(client);
+	if (client->was_dialed)
 		return;
-	}
 	nng_close(client->socket);
 	watch_close(client->watch);
 }
@@ -479,6 +519,7 @@ ipc_client_close(struct ipc_client *client)
 	nng_aio_free(client->send_aio);
 	nng_aio_free(client->receive_aio);
 	mail_discard(client);
+	loop_timer_close(client->redial);
 	mailbox_close(client->mailbox);
 	mem_free(client);
 }

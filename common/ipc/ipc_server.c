@@ -10,9 +10,13 @@
 #include "common/ipc/mailbox.h"
 #include "common/ipc/nng_support.h"
 #include "common/log/log.h"
+#include "common/loop/loop.h"
 #include "common/os/random.h"
 
 #define SOCKET_MODE 0600
+
+/* How often is looked whether connections are still accepted. */
+#define ACCEPTING_CHECK_MS 1000
 
 /*
  *   RECEIVING --message--> OWNED --ipc_request_reply()--> SENDING
@@ -43,6 +47,10 @@ struct ipc_server {
 	nng_listener listener;
 	bool has_socket;
 	bool is_listening;
+	bool has_listened; /* so there may have been connections */
+	char url[NNG_SUPPORT_URL_BYTES];
+	struct loop_timer *check;
+	uint64_t failures; /* that the listener has counted */
 	uint64_t incarnation;
 	bool is_inside;
 	struct ipc_request requests[IPC_REQUESTS_MAX];
@@ -86,12 +94,86 @@ request_open(struct ipc_request *request, struct error *err)
 }
 
 static enum status
-server_listen(struct ipc_server *server, const char *path, struct error *err)
+listener_open(struct ipc_server *server, struct error *err)
 {
-	char url[NNG_SUPPORT_URL_BYTES];
 	enum status status;
 
-	status = nng_support_url(url, path, err);
+	server->failures = 0;
+	status = nng_support_result(
+	    nng_listener_create(&server->listener, server->socket, server->url),
+	    "listen", err);
+	if (status != STATUS_OK)
+		return status;
+	status = nng_support_result(nng_listener_set_int(server->listener,
+					NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE),
+	    "permissions", err);
+	if (status == STATUS_OK)
+		status = nng_support_result(
+		    nng_listener_start(server->listener, 0), "listen", err);
+	server->is_listening = status == STATUS_OK;
+	server->has_listened |= server->is_listening;
+	if (!server->is_listening)
+		nng_listener_close(server->listener);
+	return status;
+}
+
+/* Ends the connections and removes the path. */
+static void
+listener_close(struct ipc_server *server)
+{
+	if (server->is_listening)
+		nng_listener_close(server->listener);
+	server->is_listening = false;
+}
+
+/* Connections that failed before they were made, as the library counts. */
+static uint64_t
+failures_now(const struct ipc_server *server)
+{
+	uint64_t failures = server->failures;
+	nng_stat *all;
+	nng_stat *stat;
+
+	if (nng_stats_get(&all) != 0)
+		return failures;
+	stat = nng_stat_find_listener(all, server->listener);
+	if (stat != NULL)
+		stat = nng_stat_find(stat, "other");
+	if (stat != NULL)
+		failures = nng_stat_value(stat);
+	nng_stats_free(all);
+	return failures;
+}
+
+/*
+ * A listener of 1.5.2 gives nobody a connection any more after a client went
+ * away while one was being made (nng's issue 1518). It cannot be asked
+ * whether it is in that state, but it has counted the failure. The clients
+ * of the old listener come to the new one by themselves.
+ */
+static void
+on_check(void *context)
+{
+	struct ipc_server *server = context;
+	struct error err;
+
+	if (server->is_listening && failures_now(server) != server->failures) {
+		log_event(LOG_INFO, "ipc_listening_anew",
+		    "reason=\"a connection was not made\"");
+		listener_close(server);
+	}
+	if (!server->is_listening && listener_open(server, &err) != STATUS_OK)
+		log_event(
+		    LOG_ERROR, "ipc_listen_failed", "reason=\"%s\"", err.text);
+	loop_timer_start(server->check, ACCEPTING_CHECK_MS);
+}
+
+static enum status
+server_listen(struct ipc_server *server, const char *path, struct error *err)
+{
+	enum status status;
+
+	status = nng_support_url(server->url, path, err);
 	if (status != STATUS_OK)
 		return status;
 	status =
@@ -102,25 +184,13 @@ server_listen(struct ipc_server *server, const char *path, struct error *err)
 	status = nng_support_prepare(server->socket, err);
 	if (status != STATUS_OK)
 		return status;
-	status = nng_support_result(
-	    nng_listener_create(&server->listener, server->socket, url),
-	    "listen", err);
-	if (status != STATUS_OK)
-		return status;
-	status = nng_support_result(nng_listener_set_int(server->listener,
-					NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE),
-	    "permissions", err);
-	if (status != STATUS_OK)
-		return status;
 	for (int i = 0; i < IPC_REQUESTS_MAX; i++) {
 		status = request_open(&server->requests[i], err);
 		if (status != STATUS_OK)
 			return status;
 	}
-	status = nng_support_result(
-	    nng_listener_start(server->listener, 0), "listen", err);
-	server->is_listening = status == STATUS_OK;
-	return status;
+	loop_timer_start(server->check, ACCEPTING_CHECK_MS);
+	return listener_open(server, err);
 }
 
 enum status
@@ -135,6 +205,7 @@ ipc_server_create(struct loop *loop, const struct ipc_server_options *options,
 	server->options.path = NULL;
 	random_fill(&server->incarnation, sizeof(server->incarnation));
 	server->mailbox = mailbox_create(loop, on_mail, server);
+	server->check = loop_timer_create(loop, on_check, server);
 	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
 		server->requests[i].server = server;
 	if (server_listen(server, options->path, err) != STATUS_OK) {
@@ -279,15 +350,14 @@ ipc_server_close(struct ipc_server *server)
 	CHECK(!server->is_inside);
 	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
 		request_close(&server->requests[i]);
+	listener_close(server);
 	/*
-	 * This ends the connections and removes the path. The socket stays
-	 * open if there may have been any, since nng_close() might wait for
-	 * good (as told in ipc_client.c).
+	 * The socket stays open if there may have been connections, since
+	 * nng_close() might wait for good (as told in ipc_client.c).
 	 */
-	if (server->is_listening)
-		nng_listener_close(server->listener);
-	else if (server->has_socket)
+	if (server->has_socket && !server->has_listened)
 		nng_close(server->socket);
+	loop_timer_close(server->check);
 	mailbox_close(server->mailbox);
 	mem_free(server);
 }
