@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/command/batch.h"
 #include "common/loop/loop.h"
 #include "frontend/gate/gate.h"
 #include "tests/support/sink/scripted_sink.h"
@@ -571,6 +572,81 @@ disturbed_at_random_each_group_is_applied_once_and_in_order(void)
 	fixture_deinit(&fixture);
 }
 
+/* Adds a deletion of a range that begins at the group's number. */
+static bool
+add_range(struct fixture *fixture, struct batch_builder *builder)
+{
+	char key[20];
+	struct command command = {
+	    .op = COMMAND_DELETE_RANGE, .value = slice_of_string("~")};
+
+	snprintf(key, sizeof(key), "%u", fixture->submitted);
+	command.key = slice_of_string(key);
+	if (!batch_builder_add(builder, &command)) {
+		batch_builder_discard_group(builder);
+		return false;
+	}
+	batch_builder_end_group(builder);
+	return true;
+}
+
+static void
+groups_that_the_owner_encodes_go_like_others(void)
+{
+	struct fixture fixture;
+	struct batch_builder *builder;
+	struct error err;
+	unsigned turns = 0;
+
+	fixture_init(&fixture, LONG_MS, 1 << 20);
+	sink_start(&fixture.sink);
+	/* One that was only begun is nothing. */
+	ASSERT_OK(gate_begin(fixture.gate, &builder, &err), &err);
+	turn_for(&fixture, 20);
+	CU_ASSERT_TRUE(gate_is_idle(fixture.gate));
+	CU_ASSERT_EQUAL(fixture.sink.batches, 0);
+	for (int i = 0; i < 3 * (int)BATCH_RANGES_MAX; i++) {
+		ASSERT_OK(gate_begin(fixture.gate, &builder, &err), &err);
+		if (!add_range(&fixture, builder)) {
+			turns++;
+			gate_turn(fixture.gate);
+			ASSERT_OK(
+			    gate_begin(fixture.gate, &builder, &err), &err);
+			CU_ASSERT_TRUE_FATAL(add_range(&fixture, builder));
+		}
+		gate_commit(
+		    fixture.gate, (void *)(uintptr_t)fixture.submitted++);
+		submit(&fixture, 1);
+	}
+	CU_ASSERT_EQUAL(turns, 2);
+	await_all(&fixture);
+	CU_ASSERT_EQUAL(fixture.sink.batches, 3);
+	check_applied(&fixture, 0);
+	fixture_deinit(&fixture);
+}
+
+static void
+no_group_is_begun_without_room_or_sink(void)
+{
+	struct fixture fixture;
+	struct batch_builder *builder;
+	struct error err;
+
+	fixture_init(&fixture, 50, 500);
+	while (gate_begin(fixture.gate, &builder, &err) == STATUS_OK) {
+		CU_ASSERT_TRUE_FATAL(add_range(&fixture, builder));
+		gate_commit(
+		    fixture.gate, (void *)(uintptr_t)fixture.submitted++);
+	}
+	CU_ASSERT_EQUAL(err.code, STATUS_BUSY);
+	CU_ASSERT_TRUE(fixture.submitted > 10);
+	await_all(&fixture);
+	CU_ASSERT_EQUAL(fixture.rooms, 1);
+	CU_ASSERT_EQUAL(
+	    gate_begin(fixture.gate, &builder, &err), STATUS_UNAVAILABLE);
+	fixture_deinit(&fixture);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -589,6 +665,8 @@ main(int argc, char **argv)
 	    SUITE_CASE(bytes_that_wait_are_bounded),
 	    SUITE_CASE(groups_without_room_in_the_reply_go_again),
 	    SUITE_CASE(what_no_batch_holds_is_split_or_refused),
+	    SUITE_CASE(groups_that_the_owner_encodes_go_like_others),
+	    SUITE_CASE(no_group_is_begun_without_room_or_sink),
 	    SUITE_CASE(
 		disturbed_at_random_each_group_is_applied_once_and_in_order),
 	};
