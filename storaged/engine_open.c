@@ -233,7 +233,6 @@ engine_open(const struct engine_options *options, struct engine **out,
 		goto fail;
 	create_maintenance(engine);
 	if (recover(engine, err) != STATUS_OK ||
-	    engine_begin_memtable(engine, err) != STATUS_OK ||
 	    tree_go_live(engine->tree, engine->applied_sequence,
 		apply_clock_ms(engine->apply), err) != STATUS_OK)
 		goto fail;

@@ -54,13 +54,10 @@ enum status engine_fail(struct engine *engine, struct error *err);
 struct apply_store engine_store(struct engine *engine);
 
 /*
- * Makes an active memtable if there is none. Once open there always is one:
- * a recovery point moves only by freezing it.
+ * Freezes the active memtable, if anything was applied since the last one.
+ * After a start there may be none, and only one is made; called again, this
+ * freezes it, and the recovery point can move.
  */
-enum status
-engine_begin_memtable(struct engine *engine, struct error *err) MUST_CHECK;
-
-/* Freezes the active memtable, if anything was applied since the last one. */
 enum status engine_freeze(struct engine *engine, struct error *err) MUST_CHECK;
 
 /* Journals, applies and publishes a batch without a writer: the time. */

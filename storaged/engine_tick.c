@@ -112,6 +112,9 @@ freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 	    now_ms >=
 		engine->active_since_ms + engine->options.memtable_age_ms_max;
 
+	/* Freezing can wait for space; only a write must have it at once. */
+	if (tree_wants_spare(engine->tree))
+		return STATUS_OK;
 	if ((wanted && frozen < FROZEN_COUNT_MAX) || (old && frozen == 0))
 		return engine_freeze(engine, err);
 	return STATUS_OK;

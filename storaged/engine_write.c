@@ -109,16 +109,6 @@ engine_store(struct engine *engine)
 }
 
 enum status
-engine_begin_memtable(struct engine *engine, struct error *err)
-{
-	static const struct apply_need nothing = {0};
-
-	if (tree_active_stats(engine->tree) != NULL)
-		return STATUS_OK;
-	return rotate(engine, &nothing, err);
-}
-
-enum status
 engine_freeze(struct engine *engine, struct error *err)
 {
 	static const struct apply_need nothing = {0};
@@ -270,11 +260,12 @@ make_room(struct engine *engine, struct round *round,
 			return err->code;
 		need = need_with(round, batch);
 	}
-	round->need = need;
-	if (tree_fits(engine->tree, need.entries, need.bytes, need.ranges))
-		return STATUS_OK;
-	request->status = tree_make_room(engine->tree, need.entries, need.bytes,
-	    need.ranges, &request->error);
+	if (!tree_fits(engine->tree, need.entries, need.bytes, need.ranges))
+		request->status = tree_make_room(engine->tree, need.entries,
+		    need.bytes, need.ranges, &request->error);
+	/* What is refused must not be the reason to refuse the next one. */
+	if (request->status == STATUS_OK)
+		round->need = need;
 	return STATUS_OK;
 }
 

@@ -367,11 +367,13 @@ take_spares(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 
 	if (memtable->task.finished) {
 		memtable->task.finished = false;
-		if (memtable->task.status == STATUS_OK)
+		if (memtable->task.status == STATUS_OK) {
+			memtable->task.trouble[0] = '\0';
 			tree_give_spare(maintenance->tree, memtable->made);
-		else if (task_failed(&memtable->task, "memtable", now_ms,
-			     err) != STATUS_OK)
+		} else if (task_failed(&memtable->task, "memtable", now_ms,
+			       err) != STATUS_OK) {
 			return err->code;
+		}
 		memtable->made = NULL;
 	}
 	if (segment->task.finished) {
@@ -479,16 +481,18 @@ maintenance_descriptor(const struct maintenance *maintenance)
 const char *
 maintenance_trouble(const struct maintenance *maintenance)
 {
-	/* A spare that is missing costs only time. */
-	if (maintenance->flush.task.trouble[0] != '\0')
-		return maintenance->flush.task.trouble;
-	return maintenance->compaction.task.trouble;
+	const char *flush = maintenance_flush_trouble(maintenance);
+
+	return flush[0] != '\0' ? flush : maintenance->compaction.task.trouble;
 }
 
 const char *
 maintenance_flush_trouble(const struct maintenance *maintenance)
 {
-	return maintenance->flush.task.trouble;
+	/* Only a journal segment that is missing costs nothing but time. */
+	return maintenance->flush.task.trouble[0] != '\0'
+	    ? maintenance->flush.task.trouble
+	    : maintenance->memtable.task.trouble;
 }
 
 static void

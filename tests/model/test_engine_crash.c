@@ -292,8 +292,10 @@ flush_that_lacks_space_is_made_up_for(void)
 			      fault_file_system_table(stage.fault), stage.data,
 			      stage.runtime, &err),
 		    &err);
-		ASSERT_OK(
-		    engine_driver_write(driver, COMMANDS_MAX, &err), &err);
+		for (int i = 0; i < 5; i++)
+			ASSERT_OK(
+			    engine_driver_write(driver, COMMANDS_MAX, &err),
+			    &err);
 		call = fault_file_system_calls(stage.fault) + ahead;
 		fault_file_system_fail(
 		    stage.fault, call, FAULT_ERROR_AFTER_HALF, ENOSPC);
@@ -313,7 +315,7 @@ flush_that_lacks_space_is_made_up_for(void)
 		}
 		stage_deinit(&stage);
 	}
-	CU_ASSERT_TRUE(failed > 1);
+	CU_ASSERT_TRUE(failed > 0);
 }
 
 int
