@@ -122,12 +122,12 @@ pick_level0(const struct catalog *catalog, const struct pick_options *options)
 static uint64_t
 overlapping_bytes(const struct level *level, const struct table_file *table)
 {
+	size_t t = level_first_behind(level, table_file_first_key(table));
 	uint64_t bytes = 0;
 
-	for (size_t t = 0; t < level->count; t++) {
-		if (table_file_overlaps(level->tables[t], table))
-			bytes += level->tables[t]->summary.size_bytes;
-	}
+	for (; t < level->count && table_file_overlaps(level->tables[t], table);
+	     t++)
+		bytes += level->tables[t]->summary.size_bytes;
 	return bytes;
 }
 

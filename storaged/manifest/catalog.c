@@ -20,26 +20,32 @@ catalog_deinit(struct catalog *catalog)
 	*catalog = (struct catalog){0};
 }
 
-/* Where `table` belongs: by age on level 0, by key below. */
+/* True if `a` stands before `b`: by age on level 0, by key below. */
+static bool
+stands_before(const struct table_file *a, const struct table_file *b)
+{
+	if (a->level == 0)
+		return a->summary.sequence_max >= b->summary.sequence_max;
+	return slice_compare(
+		   table_file_first_key(a), table_file_first_key(b)) <= 0;
+}
+
+/* Where `table` belongs, behind its equals. */
 static size_t
 place_of(const struct level *level, const struct table_file *table)
 {
-	size_t place = 0;
+	size_t low = 0;
+	size_t high = level->count;
 
-	while (place < level->count) {
-		const struct table_file *other = level->tables[place];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
 
-		if (table->level == 0) {
-			if (other->summary.sequence_max <
-			    table->summary.sequence_max)
-				break;
-		} else if (slice_compare(table_file_first_key(table),
-			       table_file_first_key(other)) < 0) {
-			break;
-		}
-		place++;
+		if (stands_before(level->tables[middle], table))
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return place;
+	return low;
 }
 
 void
@@ -61,6 +67,23 @@ catalog_add(struct catalog *catalog, struct table_file *table)
 	level->tables[place] = table;
 	level->count++;
 	level->bytes += table->summary.size_bytes;
+}
+
+size_t
+level_first_behind(const struct level *level, struct slice key)
+{
+	size_t low = 0;
+	size_t high = level->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (table_file_ends_before(level->tables[middle], key))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 struct table_file *

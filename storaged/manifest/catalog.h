@@ -44,6 +44,12 @@ struct catalog {
 /* A zeroed catalog is an empty one. Frees all that it owns. */
 void catalog_deinit(struct catalog *catalog);
 
+/*
+ * On a level with order: the place of the first table that does not end
+ * before `key`, the count of tables if there is none.
+ */
+size_t level_first_behind(const struct level *level, struct slice key);
+
 /* Takes `table` into its level. */
 void catalog_add(struct catalog *catalog, struct table_file *table);
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/check.h"
@@ -592,28 +593,67 @@ tree_memtable_bytes(const struct tree *tree)
 	return bytes;
 }
 
-/* Table files that the manifest does not name: of jobs that never ended. */
+struct sweep {
+	struct tree *tree;
+	uint64_t *numbers; /* of the current tables, ascending */
+	size_t count;
+};
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	const uint64_t *x = a;
+	const uint64_t *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 static enum status
 sweep_table(void *context, const char *name, struct error *err)
 {
-	struct tree *tree = context;
-	unsigned long long number;
+	const struct sweep *sweep = context;
+	unsigned long long parsed;
+	uint64_t number;
 	int used = 0;
 	char path[PATH_BYTES_MAX];
 
-	if (sscanf(name, "%16llx.sst%n", &number, &used) != 1 || used == 0 ||
+	if (sscanf(name, "%16llx.sst%n", &parsed, &used) != 1 || used == 0 ||
 	    name[used] != '\0')
 		return STATUS_OK;
+	number = parsed;
+	if (sweep->count > 0 &&
+	    bsearch(&number, sweep->numbers, sweep->count, sizeof(number),
+		compare_numbers) != NULL)
+		return STATUS_OK;
+	path_join(path, sweep->tree->tables_directory, name);
+	return path_remove(sweep->tree->fs, path, err);
+}
+
+/* Removes table files that the manifest does not name: of unfinished jobs. */
+static enum status
+sweep_tables(struct tree *tree, struct error *err)
+{
+	struct sweep sweep = {
+	    .tree = tree,
+	    .numbers = mem_new_array(
+		catalog_table_count(&tree->catalog), sizeof(uint64_t)),
+	};
+	enum status status;
+
 	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
 		const struct level *level = &tree->catalog.levels[i];
 
-		for (size_t t = 0; t < level->count; t++) {
-			if (level->tables[t]->summary.number == number)
-				return STATUS_OK;
-		}
+		for (size_t t = 0; t < level->count; t++)
+			sweep.numbers[sweep.count++] =
+			    level->tables[t]->summary.number;
 	}
-	path_join(path, tree->tables_directory, name);
-	return path_remove(tree->fs, path, err);
+	if (sweep.count > 0)
+		qsort(sweep.numbers, sweep.count, sizeof(*sweep.numbers),
+		    compare_numbers);
+	status =
+	    directory_list(tree->tables_directory, sweep_table, &sweep, err);
+	mem_free(sweep.numbers);
+	return status;
 }
 
 enum status
@@ -635,7 +675,7 @@ tree_go_live(struct tree *tree, uint64_t sequence, uint64_t store_clock_ms,
 	/* Only now does no reader depend on what was there before. */
 	if (view_publisher_sweep(tree->publisher, err) != STATUS_OK)
 		return err->code;
-	return directory_list(tree->tables_directory, sweep_table, tree, err);
+	return sweep_tables(tree, err);
 }
 
 void

@@ -126,10 +126,12 @@ full_level_gives_its_cheapest_table(void)
 	struct pick pick;
 
 	add(&catalog, 1, 600, "a", "f");
-	cheap = add(&catalog, 1, 600, "g", "k");
-	add(&catalog, 2, 500, "a", "c");
 	add(&catalog, 2, 500, "d", "e");
 	add(&catalog, 2, 100, "h", "i");
+	add(&catalog, 2, 500, "a", "c");
+	add(&catalog, 2, 500, "m", "o");
+	add(&catalog, 1, 600, "l", "n");
+	cheap = add(&catalog, 1, 600, "g", "k");
 	pick = compaction_pick(&catalog, &options);
 	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
 	CU_ASSERT_EQUAL(pick.level, 1);
