@@ -142,6 +142,8 @@ create_maintenance(struct engine *engine)
 	    .journal_segment_bytes = options->journal_segment_bytes,
 	    .block_bytes = options->block_bytes,
 	    .table_bytes_max = options->table_bytes_max,
+	    /* The journal and flushes need the rest of the reserve. */
+	    .disk_left_min = options->disk_reserve_bytes / 2,
 	    .threads = !options->without_threads,
 	};
 

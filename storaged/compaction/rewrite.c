@@ -1,9 +1,14 @@
 #include "storaged/compaction/rewrite.h"
 
+#include <inttypes.h>
+
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/os/bus_guard.h"
 #include "common/os/path.h"
+
+/* Written between two looks at what the disk has left. */
+#define SPACE_CHECK_BYTES (1u << 20)
 
 struct rewrite {
 	const struct rewrite_options *options;
@@ -14,6 +19,7 @@ struct rewrite {
 	struct rewrite_result *result;
 	struct table_builder *builder; /* of the table under way, or NULL */
 	uint64_t number; /* of that table */
+	size_t unchecked_bytes; /* written since the last look at the disk */
 	size_t range_index;
 	bool has_range;
 	struct range_tombstone range; /* the next piece not yet written */
@@ -147,10 +153,37 @@ finish_table(struct rewrite *rewrite, struct error *err)
 	return STATUS_OK;
 }
 
+/* What others have to write must not fail for what a compaction writes. */
+static enum status
+check_space(struct rewrite *rewrite, size_t bytes, struct error *err)
+{
+	const struct rewrite_options *options = rewrite->options;
+	uint64_t left;
+
+	rewrite->unchecked_bytes += bytes;
+	if (options->disk_left_min == 0 ||
+	    (rewrite->builder != NULL &&
+		rewrite->unchecked_bytes < SPACE_CHECK_BYTES))
+		return STATUS_OK;
+	rewrite->unchecked_bytes = 0;
+	if (directory_free_bytes(options->shard_directory, &left, err) !=
+	    STATUS_OK)
+		return err->code;
+	if (left < options->disk_left_min)
+		return error_set(err, STATUS_NO_SPACE,
+		    "%s has %" PRIu64 " bytes left, %" PRIu64
+		    " are kept for writes",
+		    options->shard_directory, left, options->disk_left_min);
+	return STATUS_OK;
+}
+
 static enum status
 write_entry(
     struct rewrite *rewrite, const struct entry *entry, struct error *err)
 {
+	if (check_space(rewrite, entry->key.size + entry->value.size, err) !=
+	    STATUS_OK)
+		return err->code;
 	if (rewrite->builder != NULL &&
 	    table_builder_size_bytes(rewrite->builder) >=
 		rewrite->options->table_bytes_max) {

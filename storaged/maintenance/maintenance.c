@@ -224,6 +224,7 @@ prepare_compaction(struct maintenance *maintenance, struct pick *pick)
 	compaction->older = (struct older_tables){0};
 	rewrite_options_init(
 	    maintenance, &compaction->rewrite, pick->output_level);
+	compaction->rewrite.disk_left_min = maintenance->options.disk_left_min;
 	/*
 	 * While this runs nothing else removes tables, so the levels below
 	 * can be borrowed: flushes only add to level 0. The arrays of level
@@ -291,8 +292,11 @@ start_compaction(struct maintenance *maintenance, struct error *err)
 	do {
 		pick = compaction_pick(tree_catalog(maintenance->tree),
 		    &maintenance->options.pick);
-		if (pick.kind == PICK_NOTHING)
+		if (pick.kind == PICK_NOTHING) {
+			/* What once failed is no longer to be done. */
+			maintenance->compaction.task.trouble[0] = '\0';
 			return STATUS_OK;
+		}
 		if (pick.kind == PICK_REWRITE)
 			break;
 		if (install_pick(maintenance, &pick, err) != STATUS_OK)

@@ -35,6 +35,7 @@ struct maintenance_options {
 	uint64_t journal_segment_bytes;
 	size_t block_bytes;
 	uint64_t table_bytes_max;
+	uint64_t disk_left_min; /* compaction leaves so much; 0: any */
 	struct pick_options pick;
 	bool threads; /* false: jobs run inside maintenance_step() */
 };

@@ -185,6 +185,22 @@ failed_rewrite_leaves_no_file(void)
 	}
 }
 
+/* Not even the first table is begun where nothing may be written. */
+static void
+space_for_others_is_left(void)
+{
+	struct stage stage;
+	struct error err;
+
+	stage_init(&stage);
+	stage.options.disk_left_min = UINT64_MAX;
+	CU_ASSERT_EQUAL(run_rewrite(&stage, &err), STATUS_NO_SPACE);
+	CU_ASSERT_EQUAL(fault_file_system_calls(stage.fault), 0);
+	stage.options.disk_left_min = 1;
+	ASSERT_OK(run_rewrite(&stage, &err), &err);
+	stage_deinit(&stage);
+}
+
 static void
 stop_is_heeded_at_the_next_entry(void)
 {
@@ -204,6 +220,7 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(range_goes_on_in_the_next_table),
 	    SUITE_CASE(failed_rewrite_leaves_no_file),
+	    SUITE_CASE(space_for_others_is_left),
 	    SUITE_CASE(stop_is_heeded_at_the_next_entry),
 	};
 
