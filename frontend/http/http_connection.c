@@ -111,8 +111,18 @@ reply_of(const struct http_connection *connection, bool is_old, bool closes)
 	return (struct http_reply){
 	    .date = &connection->door->date,
 	    .is_old = is_old,
-	    .closes = closes || connection->door->is_draining,
+	    .closes = closes,
 	};
+}
+
+/* After STOP, what was asked already is the last that is answered. */
+static bool
+closes_after(const struct http_connection *connection,
+    const struct http_request *request, size_t consumed)
+{
+	return !request->keeps_alive ||
+	    (front_is_draining(connection->door->front) &&
+		stream_input(connection->stream).size == consumed);
 }
 
 static void
@@ -137,17 +147,21 @@ list_start(struct http_connection *connection, const struct http_call *call)
 	loop_defer(connection->door->loop, &connection->list_task);
 }
 
-/* Answers what was assembled, or sees to it that it is answered later. */
+/*
+ * Answers what was assembled, of which `consumed` bytes are still in the
+ * input, or sees to it that it is answered later.
+ */
 static void
-proceed(struct http_connection *connection, enum http_assembled assembled)
+proceed(struct http_connection *connection, enum http_assembled assembled,
+    size_t consumed)
 {
 	const struct http_assembler *assembler = connection->assembler;
 	const struct http_request *request = http_assembler_request(assembler);
 	struct http_call call = {
 	    .connection = connection,
 	    .request = request,
-	    .reply =
-		reply_of(connection, request->is_old, !request->keeps_alive),
+	    .reply = reply_of(connection, request->is_old,
+		closes_after(connection, request, consumed)),
 	    .may_reply = connection->pending_count == 0,
 	};
 	enum http_call_outcome outcome;
@@ -203,7 +217,7 @@ step(struct http_connection *connection)
 	assembled =
 	    http_assembler_next(connection->assembler, input, &consumed);
 	if (assembled != HTTP_ASSEMBLED_MORE)
-		proceed(connection, assembled);
+		proceed(connection, assembled, consumed);
 	else
 		continue_send(connection);
 	stream_consume(connection->stream, consumed);
@@ -332,7 +346,7 @@ held_retry(struct http_connection *connection)
 {
 	connection_move(connection, HTTP_OPEN);
 	turn_begin(connection->door);
-	proceed(connection, connection->held);
+	proceed(connection, connection->held, 0);
 	go_on(connection);
 }
 
@@ -385,9 +399,6 @@ on_result(struct front_writer *writer, const struct gate_result *result)
 	if (stream != NULL && !stream_is_ending(stream)) {
 		struct http_reply reply =
 		    reply_of(connection, pending->is_old, pending->closes);
-
-		/* More was promised when more requests were taken. */
-		reply.closes = pending->closes;
 		http_date_update(&door->date, clock_wall_ms(&clock_system));
 		reply.out = stream_output(stream);
 		http_call_reply_result(&door->aside, pending, result, &reply);

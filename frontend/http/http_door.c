@@ -10,10 +10,11 @@
 #define INPUT_BYTES_MAX (8u << 20)
 
 /*
- * After STOP: requests that were on their way are still taken, and those that
- * have begun to come have a moment to come whole.
+ * After STOP: whoever asks for something in the next moment is told that this
+ * is the last answer here; those that are silent are then ended without it.
+ * What has begun to come has another moment to come whole.
  */
-#define DRAIN_LATE_MS 30
+#define DRAIN_LATE_MS 100
 #define DRAIN_REST_MS 1000
 
 static const char refusal[] =

@@ -5,7 +5,7 @@ $(call library,frontend/http,http_assembler.c http_batch.c http_call.c\
     common/base common/codec common/os common/command common/lsm/record\
     common/lsm/view common/metrics common/loop common/net frontend/gate\
     frontend/core,-lhttp_parser -ljansson)
-$(call unit_tests,frontend/http,test_http_assembler\
+$(call unit_tests,frontend/http,test_http_assembler test_http_batch\
     test_http_chunks test_http_conditions test_http_put test_http_reply\
     test_http_target)
 
