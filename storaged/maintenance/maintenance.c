@@ -19,6 +19,9 @@
 
 #define RETRY_MS 1000
 
+/* Moves and drops of tables in one step. */
+#define INSTALLS_MAX 4
+
 /* One kind of work: its job, what it made, and when it may be tried again. */
 struct task {
 	struct job job; /* first: a job is cast back to its task */
@@ -287,23 +290,25 @@ install_pick(
 static enum status
 start_compaction(struct maintenance *maintenance, struct error *err)
 {
-	struct pick pick;
+	/* Each waits for the disk, on this thread: the rest can wait. */
+	for (int i = 0; i < INSTALLS_MAX; i++) {
+		struct pick pick =
+		    compaction_pick(tree_catalog(maintenance->tree),
+			&maintenance->options.pick);
 
-	do {
-		pick = compaction_pick(tree_catalog(maintenance->tree),
-		    &maintenance->options.pick);
 		if (pick.kind == PICK_NOTHING) {
 			/* What once failed is no longer to be done. */
 			maintenance->compaction.task.trouble[0] = '\0';
 			return STATUS_OK;
 		}
-		if (pick.kind == PICK_REWRITE)
-			break;
+		if (pick.kind == PICK_REWRITE) {
+			prepare_compaction(maintenance, &pick);
+			task_start(&maintenance->compaction.task, LANE_COMPACT);
+			return STATUS_OK;
+		}
 		if (install_pick(maintenance, &pick, err) != STATUS_OK)
 			return err->code;
-	} while (true);
-	prepare_compaction(maintenance, &pick);
-	task_start(&maintenance->compaction.task, LANE_COMPACT);
+	}
 	return STATUS_OK;
 }
 
