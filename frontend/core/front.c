@@ -19,6 +19,9 @@
 /* How often a front that drains looks whether it is done. */
 #define DRAIN_LOOK_MS 5
 
+/* What is under way while all is well also waits; it needs some room. */
+#define PARK_BYTES_MIN (1u << 20)
+
 struct front {
 	struct worker *worker;
 	struct loop *loop;
@@ -85,9 +88,11 @@ reader_open(struct front *front)
 static enum status
 gate_open(struct front *front, struct error *err)
 {
+	size_t park_bytes = settings_u64(front->settings, "park_bytes_max");
 	struct gate_options options = {
 	    .path = settings_string(front->settings, "sink"),
-	    .bytes_max = settings_u64(front->settings, "park_bytes_max"),
+	    .bytes_max =
+		park_bytes > PARK_BYTES_MIN ? park_bytes : PARK_BYTES_MIN,
 	    .wait_ms = front->limits.park_ms,
 	    .on_result = on_result,
 	    .on_room = on_room,

@@ -6,6 +6,7 @@ $(call library,frontend/tcp,frame_call.c glob.c resp_commands.c\
     common/metrics common/loop common/net common/worker frontend/protocol\
     frontend/gate frontend/core,)
 $(call unit_tests,frontend/tcp,test_glob test_resp_parser test_resp_selection\
-    test_resp_writer test_tcp_ahead)
+    test_resp_writer test_tcp_ahead\
+    test_tcp_reader)
 $(call unit_tests,frontend/tcp,test_frame_call test_resp_commands,\
     tests/support/memory)
