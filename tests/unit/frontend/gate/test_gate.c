@@ -342,6 +342,7 @@ time_is_bounded_and_its_end_tells_the_truth(void)
 	/* The one in doubt is still sent, before what comes later. */
 	sink_stop(&fixture.sink);
 	sink_start(&fixture.sink);
+	await_batches(&fixture, 2);
 	submit(&fixture, 1);
 	await_all(&fixture);
 	CU_ASSERT_EQUAL(fixture.outcomes[2], GATE_JUDGED);
