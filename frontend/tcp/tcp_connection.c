@@ -254,6 +254,18 @@ on_settled(struct tcp_connection *connection)
 }
 
 static void
+count_failure(enum metric_protocol protocol, const struct gate_result *result)
+{
+	if (UNLIKELY(result->outcome != GATE_JUDGED))
+		front_count_error(front_reason(result->status), protocol);
+	else if (UNLIKELY(result->group.result == GROUP_TOO_LARGE))
+		front_count_error(METRIC_REASON_TOO_LARGE, protocol);
+	/* A condition that does not hold is an answer like others. */
+	else if (UNLIKELY(result->group.result > GROUP_CONDITION_FAILED))
+		front_count_error(METRIC_REASON_INVALID, protocol);
+}
+
+static void
 on_result(struct front_writer *writer, const struct gate_result *result)
 {
 	struct tcp_connection *connection = (struct tcp_connection *)writer;
@@ -264,9 +276,7 @@ on_result(struct front_writer *writer, const struct gate_result *result)
 		protocol->reply(
 		    &pending, result, stream_output(connection->stream));
 	tcp_door_count_result(connection->door, protocol->metric, &pending);
-	if (UNLIKELY(result->outcome != GATE_JUDGED))
-		front_count_error(
-		    front_reason(result->status), protocol->metric);
+	count_failure(protocol->metric, result);
 	if (connection->pendings.count == 0)
 		on_settled(connection);
 }
@@ -352,6 +362,17 @@ tcp_connection_answered(struct tcp_connection *connection, size_t size,
 	stream_consume(connection->stream, size);
 	tally_add(connection, operation);
 	return true;
+}
+
+void
+tcp_connection_count_error(struct tcp_connection *connection)
+{
+	enum status *failure = &connection->door->reader.failure;
+
+	front_count_error(*failure == STATUS_OK ? METRIC_REASON_INVALID
+						: front_reason(*failure),
+	    connection->protocol->metric);
+	*failure = STATUS_OK;
 }
 
 bool

@@ -228,6 +228,9 @@ bool tcp_connection_answered(struct tcp_connection *connection, size_t size,
 bool
 tcp_connection_answered_last(struct tcp_connection *connection, size_t size);
 
+/* A reply was an error: counts it, by the read that failed if one did. */
+void tcp_connection_count_error(struct tcp_connection *connection);
+
 /*
  * The request of `size` bytes takes several runs. Its bytes are kept, from now
  * on at *moved; false, for step() to return.

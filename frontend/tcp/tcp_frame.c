@@ -82,16 +82,12 @@ static bool
 answered(struct tcp_connection *connection, const struct frame_call *call,
     size_t size, size_t mark)
 {
-	struct tcp_door *door = connection->door;
 	uint8_t opcode = (uint8_t)call->request->opcode;
 
 	if (!tcp_connection_answered(connection, size, operation_of(opcode)))
 		return false;
-	if (UNLIKELY(is_failure(call->out, mark))) {
-		front_count_error(
-		    front_reason(door->reader.failure), METRIC_PROTOCOL_BINARY);
-		door->reader.failure = STATUS_INVALID;
-	}
+	if (UNLIKELY(is_failure(call->out, mark)))
+		tcp_connection_count_error(connection);
 	return true;
 }
 
@@ -226,7 +222,7 @@ refuse(struct tcp_connection *connection, const struct frame *frame,
 	    frame->id, failure);
 	if (!tcp_connection_answered(connection, size, METRIC_OPERATION_OTHER))
 		return false;
-	front_count_error(METRIC_REASON_INVALID, METRIC_PROTOCOL_BINARY);
+	tcp_connection_count_error(connection);
 	return true;
 }
 
@@ -240,9 +236,11 @@ refuse_last(struct tcp_connection *connection, const struct frame *frame,
 		: FRAME_STATUS_TOO_LARGE,
 	    .text = slice_of_string(err->text)};
 
+	if (connection->pendings.count > 0)
+		return tcp_connection_wait(connection);
 	frame_reply_failure(tcp_connection_output(connection), frame->opcode,
 	    frame->id, &failure);
-	front_count_error(METRIC_REASON_INVALID, METRIC_PROTOCOL_BINARY);
+	tcp_connection_count_error(connection);
 	return tcp_connection_answered_last(connection, 0);
 }
 

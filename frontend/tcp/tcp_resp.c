@@ -96,7 +96,6 @@ static bool
 answered(struct tcp_connection *connection, const struct resp_call *call,
     size_t size, size_t mark)
 {
-	struct tcp_door *door = connection->door;
 	const struct buffer *out = call->out;
 	bool is_error =
 	    buffer_size(out) > mark && out->data[out->start + mark] == '-';
@@ -104,11 +103,8 @@ answered(struct tcp_connection *connection, const struct resp_call *call,
 	if (!tcp_connection_answered(
 		connection, size, operation_of(call->command)))
 		return false;
-	if (UNLIKELY(is_error)) {
-		front_count_error(
-		    front_reason(door->reader.failure), METRIC_PROTOCOL_RESP);
-		door->reader.failure = STATUS_INVALID;
-	}
+	if (UNLIKELY(is_error))
+		tcp_connection_count_error(connection);
 	return true;
 }
 
@@ -257,8 +253,10 @@ resp_step(struct tcp_connection *connection)
 		break;
 	}
 	stream_consume(connection->stream, consumed);
+	if (connection->pendings.count > 0)
+		return tcp_connection_wait(connection);
 	resp_write_error(tcp_connection_output(connection), "ERR %s", err.text);
-	front_count_error(METRIC_REASON_INVALID, METRIC_PROTOCOL_RESP);
+	tcp_connection_count_error(connection);
 	return tcp_connection_answered_last(connection, 0);
 }
 
