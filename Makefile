@@ -49,12 +49,12 @@ build: deps-build ## bin/server, bin/kvctl and the workers
 programs: $(PROGRAMS)
 	@ln -sfn $(BUILD)/bin bin
 
-run: build ## build, and start one node on ./data in the foreground
+run: deps-run build ## build, and start one node on ./data in the foreground
 	@exec ./bin/server -data-dir ./data
 
 deps: deps-test ## install what building and testing need (Debian)
 
-deps-build deps-test deps-bench:
+deps-build deps-run deps-test deps-bench:
 	@./tests/support/deps.sh $(@:deps-%=%)
 
 fmt: ## format every source file

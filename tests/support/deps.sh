@@ -1,18 +1,21 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: deps.sh build|test|bench.
+# Installs the Debian packages that are missing: deps.sh build|run|test|bench.
 # Quick and silent when nothing is. Works as root or through sudo.
 set -eu
 build='gcc make libc6-dev libevent-dev libyaml-dev libnng-dev
     libhttp-parser-dev libjansson-dev libxxhash-dev liblz4-dev libzstd-dev
     libsystemd-dev'
-test="$build libcunit1-dev curl redis-tools python3 prometheus bsdextrautils"
+# What the README's transcript is typed with.
+run="$build curl redis-tools"
+test="$run libcunit1-dev python3 prometheus bsdextrautils"
 bench="$test redis-server nginx-light wrk"
 case $1 in
 build) wanted=$build ;;
+run) wanted=$run ;;
 test) wanted=$test ;;
 bench) wanted=$bench ;;
 *)
-	echo "deps.sh: '$1' is none of build, test, bench" >&2
+	echo "deps.sh: '$1' is none of build, run, test, bench" >&2
 	exit 64
 	;;
 esac
