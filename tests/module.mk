@@ -18,6 +18,11 @@ unit: ## the unit tests alone, without installing anything
 	@$(MAKE) --no-print-directory -j$$(nproc) unit-tests
 	@./tests/run.sh $(BUILD) unit
 
+torture: deps-test ## the long proofs, under sanitizers (PROOFS=names: those)
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=asan programs \
+	    test-programs
+	@./tests/torture.sh build/asan $(PROOFS)
+
 torture-kill: deps-test ## kill each worker 50 times under load
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@KVSTORE_BUILD=$(BUILD) KILLS=50 ./tests/system/test_kill_workers

@@ -187,8 +187,7 @@ cut_power(enum engine_sync sync)
 		scratch_deinit(&copy);
 		cuts++;
 	}
-	printf(
-	    "%lu power cuts in %llu calls\n", cuts, (unsigned long long)calls);
+	suite_count(cuts, "power cuts");
 	CU_ASSERT_TRUE(cuts > 100);
 	stage_deinit(&stage);
 }
@@ -251,6 +250,7 @@ failing_call_costs_nothing_that_was_answered(void)
 	struct rng rng = rng_seeded(suite_seed());
 	struct stage stage;
 	uint64_t calls;
+	unsigned long failures = 0;
 
 	stage_init(&stage, ENGINE_SYNC_ALWAYS);
 	run_workload(&stage);
@@ -261,7 +261,9 @@ failing_call_costs_nothing_that_was_answered(void)
 		size_t i = rng_below(&rng, SUITE_COUNT(faults));
 
 		fail_at(call, faults[i].kind, faults[i].errnum);
+		failures++;
 	}
+	suite_count(failures, "failing calls");
 }
 
 /* True if `call` is one that makes a table and can fail. */

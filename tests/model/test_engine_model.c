@@ -132,6 +132,7 @@ reader_sees_what_the_sorted_array_holds(void)
 	ASSERT_OK(engine_settle(driver.engine, &err), &err);
 	assert_equal_to_model(&driver);
 	assert_gets_equal_model(&driver);
+	suite_count(rounds, "batches beside the model");
 	engine_driver_deinit(&driver);
 	scratch_deinit(&folders.scratch);
 }

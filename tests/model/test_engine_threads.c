@@ -169,6 +169,7 @@ readers_see_every_answered_group_whole(void)
 	for (int i = 0; i < READERS; i++)
 		CHECK(pthread_join(readers[i], NULL) == 0);
 	ASSERT_OK(engine_close(engine, &err), &err);
+	suite_count(BATCHES, "groups, all seen whole");
 	scratch_deinit(&scratch);
 }
 

@@ -35,6 +35,7 @@ suite_run(const char *name, const struct suite_case *cases, size_t count,
 	else
 		random_fill(&seed, sizeof(seed));
 	printf("%s: TEST_SEED=%llu\n", name, (unsigned long long)seed);
+	fflush(stdout);
 	CHECK(CU_initialize_registry() == CUE_SUCCESS);
 	suite = CU_add_suite(name, NULL, NULL);
 	CHECK(suite != NULL);
@@ -57,4 +58,11 @@ uint64_t
 suite_seed(void)
 {
 	return seed;
+}
+
+void
+suite_count(unsigned long long count, const char *what)
+{
+	printf("count: %llu %s\n", count, what);
+	fflush(stdout);
 }

@@ -42,6 +42,12 @@ int suite_run(const char *name, const struct suite_case *cases, size_t count,
 /* This run's seed. */
 uint64_t suite_seed(void);
 
+/*
+ * Says how many cases of a kind a test went through: "cuts, none wrong". What
+ * `make torture` adds up, so that a proof cannot pass by doing nothing.
+ */
+void suite_count(unsigned long long count, const char *what);
+
 /* Passes if `status` is OK; prints the text of `err` otherwise. */
 #define ASSERT_OK(call, err)                                               \
 	do {                                                               \
