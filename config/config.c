@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/base/nearest.h"
 
 #define COMMENT_COLUMN 34
 

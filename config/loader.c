@@ -7,6 +7,7 @@
 #include <yaml.h>
 
 #include "common/base/buffer.h"
+#include "common/base/nearest.h"
 #include "config/config.h"
 
 /* The end of a long path is what tells files apart. */

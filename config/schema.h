@@ -55,18 +55,6 @@ bool schema_is_section(const char *name);
 void
 schema_environment_name(enum config_key key, char out[SCHEMA_NAME_BYTES_MAX]);
 
-/*
- * Compares `wrong` with candidates one by one and keeps the nearest. Start
- * with a zeroed struct but for `wrong`; `best` stays NULL when nothing is
- * near enough to be what was meant.
- */
-struct nearest {
-	const char *wrong; /* borrowed */
-	const char *best; /* borrowed from the candidate */
-	size_t distance;
-};
-void nearest_offer(struct nearest *nearest, const char *candidate);
-
 /* The path, or the flag, nearest to a wrong one; NULL when none is near. */
 const char *schema_nearest_path(const char *wrong);
 const char *schema_nearest_flag(const char *wrong);

@@ -1,2 +1,2 @@
-$(call library,common/base,arena.c buffer.c check.c mem.c status.c,,)
+$(call library,common/base,arena.c buffer.c check.c mem.c nearest.c status.c,,)
 $(call unit_tests,common/base,test_base)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/nearest.h"
+
 static const struct {
 	const char *name; /* with two dashes */
 	bool has_value;
@@ -43,6 +45,23 @@ find(const char *text, size_t size)
 	return OPTION_COUNT;
 }
 
+static enum status
+unknown_option(const char *text, const char *name, struct error *err)
+{
+	struct nearest nearest = {.wrong = name};
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		nearest_offer(&nearest, rows[i].name + 2);
+	if (nearest.best != NULL)
+		return error_set(err, STATUS_INVALID,
+		    "%.80s: there is no such option; did you mean --%s?", text,
+		    nearest.best);
+	return error_set(err, STATUS_INVALID,
+	    "%.80s: there is no such option (a key that begins with a dash "
+	    "goes behind --)",
+	    text);
+}
+
 /* Takes the option at argv[*index], and moves over its value. */
 static enum status
 take_option(char **argv, int *index, struct arguments *out, struct error *err)
@@ -54,10 +73,7 @@ take_option(char **argv, int *index, struct arguments *out, struct error *err)
 	enum option option = find(name, size);
 
 	if (option == OPTION_COUNT)
-		return error_set(err, STATUS_INVALID,
-		    "%.80s: there is no such option (a key that begins with a "
-		    "dash goes behind --)",
-		    text);
+		return unknown_option(text, name, err);
 	if (out->options[option] != NULL)
 		return error_set(err, STATUS_INVALID, "%s is given twice",
 		    rows[option].name);

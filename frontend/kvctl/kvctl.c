@@ -80,7 +80,8 @@ prepare(struct kvctl *kvctl)
 static enum exit_code
 run(const struct arguments *arguments)
 {
-	const struct verb *verb = verb_find(arguments);
+	const struct verb *verb =
+	    verb_find(arguments->words, arguments->word_count);
 	struct kvctl kvctl = {.arguments = arguments};
 	enum option foreign;
 	enum exit_code code;
@@ -96,7 +97,7 @@ run(const struct arguments *arguments)
 	if (arguments->word_count == 0)
 		return misused("what to do is missing", "");
 	if (verb == NULL)
-		return misused("there is no verb ", arguments->words[0]);
+		return verb_unknown(arguments->words, arguments->word_count);
 	kvctl.words = arguments->words + verb_word_count(verb);
 	kvctl.word_count = arguments->word_count - verb_word_count(verb);
 	if (kvctl.word_count < verb->words_min ||

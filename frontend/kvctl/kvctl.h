@@ -37,6 +37,7 @@ enum exit_code kvctl_run(int argc, char **argv);
 /* Writes "kvctl: " and the error to stderr; the exit code for its status. */
 enum exit_code kvctl_fail(const struct error *err);
 
+enum exit_code kvctl_help(const struct kvctl *kvctl);
 enum exit_code kvctl_put(const struct kvctl *kvctl);
 enum exit_code kvctl_get(const struct kvctl *kvctl);
 enum exit_code kvctl_delete(const struct kvctl *kvctl);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/nearest.h"
 #include "frontend/kvctl/arguments.h"
 
 #define BIT(option) (UINT32_C(1) << OPTION_##option)
@@ -40,6 +41,8 @@ static const struct verb verbs[] = {
 	"bytes that would not fit in a line. With -o json each line is an\n"
 	"object; bytes that are no UTF-8 are in key_b64 and value_b64.\n",
 	"kvctl scan --prefix session: --limit 20"},
+    {{"help", NULL}, kvctl_help, 0, 2, 0, "help [VERB]",
+	"tell what there is, or more on a verb", "", "kvctl help put"},
     {{"status", NULL}, kvctl_status, 0, 0, 0, "status",
 	"tell how the node on this host is", "", "kvctl status -o json"},
     {{"worker", "list"}, kvctl_worker_list, 0, 0, 0, "worker list",
@@ -76,19 +79,51 @@ verb_word_count(const struct verb *verb)
 }
 
 const struct verb *
-verb_find(const struct arguments *arguments)
+verb_find(const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < VERBS; i++) {
-		size_t count = verb_word_count(&verbs[i]);
+		size_t own = verb_word_count(&verbs[i]);
 		size_t same = 0;
 
-		while (same < count && same < arguments->word_count &&
-		    strcmp(verbs[i].words[same], arguments->words[same]) == 0)
+		while (same < own && same < count &&
+		    strcmp(verbs[i].words[same], words[same]) == 0)
 			same++;
-		if (same == count)
+		if (same == own)
 			return &verbs[i];
 	}
 	return NULL;
+}
+
+/* Joins the words, at most two, as one types them. */
+static void
+join(const char *const *words, size_t count, char out[NEAREST_BYTES_MAX + 1])
+{
+	snprintf(out, NEAREST_BYTES_MAX + 1, "%s%s%s", words[0],
+	    count > 1 ? " " : "", count > 1 ? words[1] : "");
+}
+
+enum exit_code
+verb_unknown(const char *const *words, size_t count)
+{
+	char names[VERBS][NEAREST_BYTES_MAX + 1];
+	char given[NEAREST_BYTES_MAX + 1];
+	struct nearest one = {.wrong = words[0]};
+	struct nearest both = {.wrong = given};
+
+	join(words, count, given);
+	for (size_t i = 0; i < VERBS; i++) {
+		size_t own = verb_word_count(&verbs[i]);
+
+		join(verbs[i].words, own, names[i]);
+		nearest_offer(own == 1 ? &one : &both, names[i]);
+	}
+	if (one.best == NULL)
+		one.best = both.best;
+	fprintf(stderr, "kvctl: there is no verb %s", given);
+	if (one.best != NULL)
+		fprintf(stderr, "; did you mean %s?", one.best);
+	fprintf(stderr, "; kvctl --help\n");
+	return EXIT_MISUSED;
 }
 
 void
@@ -108,4 +143,15 @@ verb_help(const struct verb *verb)
 	printf("%s%sExample: %s\n\n%s", verb->details,
 	    verb->details[0] != '\0' ? "\n" : "", verb->example,
 	    common_options);
+}
+
+enum exit_code
+kvctl_help(const struct kvctl *kvctl)
+{
+	const struct verb *verb = verb_find(kvctl->words, kvctl->word_count);
+
+	if (verb == NULL && kvctl->word_count > 0)
+		return verb_unknown(kvctl->words, kvctl->word_count);
+	verb_help(verb);
+	return EXIT_DONE;
 }

@@ -22,7 +22,10 @@ struct verb {
 };
 
 /* The verb that the words begin with; NULL if there is none. */
-const struct verb *verb_find(const struct arguments *arguments);
+const struct verb *verb_find(const char *const *words, size_t count);
+
+/* Says that there is no such verb, and which one is near. */
+enum exit_code verb_unknown(const char *const *words, size_t count);
 
 /* How many words the verb has itself. */
 size_t verb_word_count(const struct verb *verb);

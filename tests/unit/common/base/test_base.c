@@ -3,6 +3,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/buffer.h"
+#include "common/base/nearest.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
 #include "tests/support/suite.h"
@@ -101,6 +102,25 @@ arena_pieces_do_not_overlap(void)
 	arena_deinit(&arena);
 }
 
+static void
+a_slip_is_near_and_another_word_is_not(void)
+{
+	struct nearest slip = {.wrong = "endpiont"};
+	struct nearest other = {.wrong = "colour"};
+	char longest[2 * NEAREST_BYTES_MAX] = {0};
+	struct nearest too_long = {.wrong = longest};
+
+	nearest_offer(&slip, "end");
+	nearest_offer(&slip, "endpoint");
+	nearest_offer(&slip, "timeout");
+	CU_ASSERT_STRING_EQUAL(slip.best, "endpoint");
+	nearest_offer(&other, "limit");
+	CU_ASSERT_PTR_NULL(other.best);
+	memset(longest, 'a', sizeof(longest) - 1);
+	nearest_offer(&too_long, longest);
+	CU_ASSERT_PTR_NULL(too_long.best);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -111,6 +131,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(slices_are_ordered_as_bytes),
 	    SUITE_CASE(buffer_content_survives_growing_and_consuming),
 	    SUITE_CASE(arena_pieces_do_not_overlap),
+	    SUITE_CASE(a_slip_is_near_and_another_word_is_not),
 	};
 
 	return suite_run("base", cases, SUITE_COUNT(cases), argc, argv);
