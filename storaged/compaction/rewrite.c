@@ -85,6 +85,7 @@ begin_table(struct rewrite *rewrite, struct error *err)
 	    .store_id = options->store_id,
 	    .compression = options->compression,
 	    .block_bytes = options->block_bytes,
+	    .clock_ms = options->clock_ms,
 	};
 
 	if (rewrite->builder != NULL)

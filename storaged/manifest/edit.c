@@ -60,6 +60,12 @@ encode_table(const struct table_file *table, struct buffer *out)
 		put_varint(out, fields[i]);
 	put_bytes(out, buffer_slice(&summary->first_key));
 	put_bytes(out, buffer_slice(&summary->last_key));
+	put_varint(out, summary->deadlines.count);
+	for (size_t i = 0; i < summary->deadlines.count; i++) {
+		put_varint(out, summary->deadlines.steps[i].deadline_ms);
+		put_varint(out, summary->deadlines.steps[i].entry_count);
+		put_varint(out, summary->deadlines.steps[i].raw_bytes);
+	}
 }
 
 void
@@ -85,6 +91,23 @@ edit_encode(const struct edit *edit, struct buffer *out)
 	}
 }
 
+static bool
+take_steps(struct slice *input, struct deadline_steps *out)
+{
+	uint64_t count;
+
+	if (!varint_take(input, &count) || count > DEADLINE_STEPS_MAX)
+		return false;
+	out->count = (size_t)count;
+	for (size_t i = 0; i < out->count; i++) {
+		if (!varint_take(input, &out->steps[i].deadline_ms) ||
+		    !varint_take(input, &out->steps[i].entry_count) ||
+		    !varint_take(input, &out->steps[i].raw_bytes))
+			return false;
+	}
+	return true;
+}
+
 static enum status
 replay_add(struct slice *input, struct catalog *catalog, struct error *err)
 {
@@ -98,7 +121,8 @@ replay_add(struct slice *input, struct catalog *catalog, struct error *err)
 			return error_set(
 			    err, STATUS_CORRUPT, "table record cut short");
 	}
-	if (!take_bytes(input, &first) || !take_bytes(input, &last))
+	if (!take_bytes(input, &first) || !take_bytes(input, &last) ||
+	    !take_steps(input, &summary.deadlines))
 		return error_set(err, STATUS_CORRUPT, "table record cut short");
 	if (fields[0] >= LEVEL_COUNT || fields[12] >> 3 > COMPRESSION_ZSTD)
 		return error_set(err, STATUS_CORRUPT,
@@ -116,6 +140,11 @@ replay_add(struct slice *input, struct catalog *catalog, struct error *err)
 	summary.deadline_min = fields[9];
 	summary.deadline_max = fields[10];
 	summary.expiring_count = fields[11];
+	if (!deadline_steps_are_sound(&summary.deadlines, summary.deadline_max,
+		summary.expiring_count))
+		return error_set(err, STATUS_CORRUPT,
+		    "table %016" PRIx64 ": its deadlines make no sense",
+		    fields[1]);
 	summary.last_is_exclusive = (fields[12] & 4) != 0;
 	summary.every_entry_expires = (fields[12] & 2) != 0;
 	summary.last_unbounded = (fields[12] & 1) != 0;

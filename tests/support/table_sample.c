@@ -165,7 +165,7 @@ struct table_options
 sample_options(enum compression compression, size_t block_bytes)
 {
 	return (struct table_options){
-	    SAMPLE_NUMBER, sample_store_id, compression, block_bytes};
+	    SAMPLE_NUMBER, sample_store_id, compression, block_bytes, 0};
 }
 
 enum status

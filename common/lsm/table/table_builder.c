@@ -49,6 +49,8 @@ struct table_builder {
 	struct buffer range_last;
 	struct buffer checksums; /* of the pieces of all sections so far */
 	struct table_summary summary;
+	struct deadline_gatherer *deadlines; /* owned; NULL before the first */
+	uint64_t clock_ms;
 	size_t last_key_size;
 	uint8_t last_key[TABLE_KEY_BYTES_MAX];
 };
@@ -109,6 +111,7 @@ table_builder_create(struct file_system *fs, const char *path,
 	builder->compressor = compressor_create();
 	builder->compression = options->compression;
 	builder->block_bytes = block_bytes;
+	builder->clock_ms = options->clock_ms;
 	builder->footer.number = options->number;
 	memcpy(
 	    builder->footer.store_id, options->store_id, TABLE_STORE_ID_BYTES);
@@ -281,6 +284,7 @@ table_builder_close(struct table_builder *builder)
 	buffer_deinit(&builder->range_last);
 	buffer_deinit(&builder->checksums);
 	table_summary_deinit(&builder->summary);
+	deadline_gatherer_close(builder->deadlines);
 	mem_free(builder);
 }
 
@@ -385,6 +389,17 @@ start_block(
 	return STATUS_OK;
 }
 
+static void
+note_deadline(struct table_builder *builder, const struct entry *entry)
+{
+	table_summary_note_deadline(&builder->summary, entry->deadline_ms);
+	if (builder->deadlines == NULL)
+		builder->deadlines =
+		    deadline_gatherer_create(builder->clock_ms);
+	deadline_gatherer_add(
+	    builder->deadlines, entry->deadline_ms, block_entry_size(entry));
+}
+
 /* Takes an entry into the summary. */
 static void
 note_entry(struct table_builder *builder, const struct entry *entry)
@@ -399,7 +414,7 @@ note_entry(struct table_builder *builder, const struct entry *entry)
 	if (entry->kind == ENTRY_TOMBSTONE)
 		summary->tombstone_count++;
 	else if (entry->deadline_ms != 0)
-		table_summary_note_deadline(summary, entry->deadline_ms);
+		note_deadline(builder, entry);
 }
 
 /* The bounds of the entries become those of everything. */
@@ -410,6 +425,9 @@ merge_bounds(struct table_builder *builder)
 	struct slice last = slice_of(builder->last_key, builder->last_key_size);
 	bool has_entries = summary->entry_count > 0;
 
+	if (builder->deadlines != NULL)
+		summary->deadlines =
+		    deadline_gatherer_finish(builder->deadlines);
 	summary->every_entry_expires =
 	    has_entries && summary->expiring_count == summary->entry_count;
 	buffer_append_slice(&summary->last_key, last);

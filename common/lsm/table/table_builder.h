@@ -37,6 +37,7 @@ struct table_options {
 	const uint8_t *store_id; /* 16 bytes, borrowed during create */
 	enum compression compression;
 	size_t block_bytes; /* before compression; 0: the default */
+	uint64_t clock_ms; /* about now: where deadlines are told apart best */
 };
 
 /*

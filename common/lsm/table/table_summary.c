@@ -9,6 +9,7 @@
 #define FLAG_LAST_IS_EXCLUSIVE 0x04u
 #define FLAGS_ALL 0x07u
 #define NUMBER_COUNT 9
+#define STEP_BYTES 24
 
 /* The numbers in the order in which they are stored. */
 static void
@@ -76,6 +77,36 @@ table_summary_deinit(struct table_summary *summary)
 	*summary = (struct table_summary){0};
 }
 
+static void
+encode_steps(const struct deadline_steps *steps, struct buffer *out)
+{
+	for (size_t i = 0; i < steps->count; i++) {
+		uint8_t *place = buffer_reserve(out, STEP_BYTES);
+
+		u64_store(place, steps->steps[i].deadline_ms);
+		u64_store(place + 8, steps->steps[i].entry_count);
+		u64_store(place + 16, steps->steps[i].raw_bytes);
+		buffer_commit(out, STEP_BYTES);
+	}
+}
+
+static bool
+take_steps(struct slice *bytes, uint32_t count, struct deadline_steps *steps)
+{
+	if (count > DEADLINE_STEPS_MAX)
+		return false;
+	steps->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct deadline_step *step = &steps->steps[i];
+
+		if (!u64_take(bytes, &step->deadline_ms) ||
+		    !u64_take(bytes, &step->entry_count) ||
+		    !u64_take(bytes, &step->raw_bytes))
+			return false;
+	}
+	return true;
+}
+
 void
 table_summary_encode(const struct table_summary *summary, struct buffer *out)
 {
@@ -99,11 +130,13 @@ table_summary_encode(const struct table_summary *summary, struct buffer *out)
 		flags |= FLAG_LAST_UNBOUNDED;
 	if (summary->last_is_exclusive)
 		flags |= FLAG_LAST_IS_EXCLUSIVE;
-	place = buffer_reserve(out, 12);
+	place = buffer_reserve(out, 16);
 	u32_store(place, flags);
 	u32_store(place + 4, (uint32_t)first_size);
 	u32_store(place + 8, (uint32_t)last_size);
-	buffer_commit(out, 12);
+	u32_store(place + 12, (uint32_t)summary->deadlines.count);
+	buffer_commit(out, 16);
+	encode_steps(&summary->deadlines, out);
 	buffer_append_slice(out, buffer_slice(&summary->first_key));
 	buffer_append_slice(out, buffer_slice(&summary->last_key));
 }
@@ -117,6 +150,7 @@ table_summary_decode(
 	struct slice last_key;
 	uint32_t first_size = 0;
 	uint32_t last_size = 0;
+	uint32_t step_count = 0;
 	uint32_t flags = 0;
 	bool ok = true;
 
@@ -125,7 +159,10 @@ table_summary_decode(
 	for (unsigned i = 0; i < NUMBER_COUNT; i++)
 		ok = ok && u64_take(&bytes, numbers[i]);
 	ok = ok && u32_take(&bytes, &flags) && u32_take(&bytes, &first_size) &&
-	    u32_take(&bytes, &last_size) &&
+	    u32_take(&bytes, &last_size) && u32_take(&bytes, &step_count) &&
+	    take_steps(&bytes, step_count, &out->deadlines) &&
+	    deadline_steps_are_sound(
+		&out->deadlines, out->deadline_max, out->expiring_count) &&
 	    bytes_take(&bytes, first_size, &first_key) &&
 	    bytes_take(&bytes, last_size, &last_key) && bytes.size == 0 &&
 	    (flags & ~FLAGS_ALL) == 0 && first_size <= TABLE_KEY_BYTES_MAX &&

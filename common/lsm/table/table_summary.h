@@ -15,6 +15,7 @@
 #include "common/base/buffer.h"
 #include "common/base/slice.h"
 #include "common/base/status.h"
+#include "common/lsm/table/deadline_steps.h"
 
 struct table_summary {
 	uint64_t number;
@@ -28,6 +29,7 @@ struct table_summary {
 	uint64_t expiring_count; /* puts with a deadline */
 	uint64_t deadline_min; /* over the expiring ones; 0: none expires */
 	uint64_t deadline_max;
+	struct deadline_steps deadlines; /* and what lies between */
 	/* There are entries, all of them puts with a deadline. */
 	bool every_entry_expires;
 	/*

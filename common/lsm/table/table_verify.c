@@ -16,6 +16,8 @@ struct survey {
 	struct table_reader *reader;
 	struct table_pin pin;
 	struct table_summary counted;
+	/* Of each step of the stored summary, what it adds to the last. */
+	struct deadline_steps deadlines;
 	struct buffer last_key;
 	uint64_t number; /* of the block */
 	uint64_t offset; /* of the block in the file */
@@ -131,6 +133,20 @@ replace(struct buffer *buffer, struct slice bytes)
 	buffer_append_slice(buffer, bytes);
 }
 
+static void
+count_deadline(struct survey *survey, const struct entry *entry)
+{
+	size_t place = deadline_steps_find(
+	    &survey->reader->summary.deadlines, entry->deadline_ms);
+
+	table_summary_note_deadline(&survey->counted, entry->deadline_ms);
+	if (place < survey->reader->summary.deadlines.count) {
+		survey->deadlines.steps[place].entry_count++;
+		survey->deadlines.steps[place].raw_bytes +=
+		    block_entry_size(entry);
+	}
+}
+
 static enum status
 check_entry(struct survey *survey, const struct entry *entry, uint32_t position,
     struct error *err)
@@ -151,7 +167,7 @@ check_entry(struct survey *survey, const struct entry *entry, uint32_t position,
 	if (entry->kind == ENTRY_TOMBSTONE)
 		counted->tombstone_count++;
 	else if (entry->deadline_ms != 0)
-		table_summary_note_deadline(counted, entry->deadline_ms);
+		count_deadline(survey, entry);
 	return check_point_index(survey->reader, entry->key, locator, err);
 }
 
@@ -282,6 +298,23 @@ count_ranges(struct survey *survey, struct error *err)
 	return STATUS_OK;
 }
 
+static bool
+deadlines_agree(const struct survey *survey)
+{
+	const struct deadline_steps *stored =
+	    &survey->reader->summary.deadlines;
+	struct deadline_step sum = {0};
+
+	for (size_t i = 0; i < stored->count; i++) {
+		sum.entry_count += survey->deadlines.steps[i].entry_count;
+		sum.raw_bytes += survey->deadlines.steps[i].raw_bytes;
+		if (stored->steps[i].entry_count != sum.entry_count ||
+		    stored->steps[i].raw_bytes != sum.raw_bytes)
+			return false;
+	}
+	return sum.entry_count == survey->counted.expiring_count;
+}
+
 static enum status
 compare_counts(const struct survey *survey, struct error *err)
 {
@@ -299,7 +332,7 @@ compare_counts(const struct survey *survey, struct error *err)
 	    stored->expiring_count == counted->expiring_count &&
 	    stored->deadline_min == counted->deadline_min &&
 	    stored->deadline_max == counted->deadline_max &&
-	    stored->every_entry_expires == every &&
+	    deadlines_agree(survey) && stored->every_entry_expires == every &&
 	    stored->last_unbounded == counted->last_unbounded &&
 	    stored->last_is_exclusive == counted->last_is_exclusive &&
 	    slice_equal(buffer_slice(&stored->first_key),

@@ -19,6 +19,9 @@ make_table(unsigned level, uint64_t number, const char *first, const char *last)
 	    .sequence_min = number,
 	    .sequence_max = number + 1,
 	    .deadline_min = 77,
+	    .deadline_max = 990000,
+	    .expiring_count = 7,
+	    .deadlines = {2, {{80, 3, 300}, {990000, 7, 777}}},
 	};
 
 	buffer_append_slice(&summary.first_key, slice_of_string(first));
@@ -82,6 +85,13 @@ edits_come_back_after_reopening(void)
 		    catalog.levels[1].tables[0]->compression, COMPRESSION_LZ4);
 		CU_ASSERT_EQUAL(
 		    catalog.levels[1].tables[1]->summary.deadline_min, 77);
+		CU_ASSERT_EQUAL(
+		    deadline_steps_expired(
+			&catalog.levels[1].tables[1]->summary.deadlines, 989999)
+			.raw_bytes,
+		    300);
+		CU_ASSERT_EQUAL(
+		    catalog.levels[1].tables[1]->summary.deadlines.count, 2);
 		CU_ASSERT_EQUAL(catalog.recovery.sequence, 30);
 		CU_ASSERT_EQUAL(catalog.number_ceiling, 500);
 		CU_ASSERT_TRUE(
