@@ -54,14 +54,16 @@ engine_now_ms(struct engine *engine)
 static void
 check_disk(struct engine *engine, uint64_t now_ms)
 {
+	struct directory_space space;
 	struct error ignored;
 
 	if (now_ms < engine->next_disk_check_ms)
 		return;
 	engine->next_disk_check_ms = now_ms + DISK_CHECK_MS;
-	if (directory_free_bytes(engine->shard_directory,
-		&engine->disk_free_bytes, &ignored) != STATUS_OK)
+	if (directory_space(engine->options.fs, engine->shard_directory, &space,
+		&ignored) != STATUS_OK)
 		return;
+	engine->disk_free_bytes = space.free_bytes;
 	metrics_set(METRIC_DISK_FREE_BYTES, 0, 0, engine->disk_free_bytes);
 }
 

@@ -172,6 +172,15 @@ file_allocate(struct file *file, uint64_t size_bytes, struct error *err)
 }
 
 enum status
+file_reserve(struct file *file, uint64_t size_bytes, struct error *err)
+{
+	if (file->fs->reserve(file->fs, file->fd, (off_t)size_bytes) != 0)
+		return error_set_errno(
+		    err, errno, "reserve space for %s", file->path);
+	return STATUS_OK;
+}
+
+enum status
 file_map(struct file *file, size_t size_bytes, bool writable, void **out,
     struct error *err)
 {

@@ -71,6 +71,13 @@ enum status file_allocate(
     struct file *file, uint64_t size_bytes, struct error *err) MUST_CHECK;
 
 /*
+ * As file_allocate(), but the file keeps its size: what is written up to there
+ * will find its space. Where the file system cannot, it is OK all the same.
+ */
+enum status file_reserve(
+    struct file *file, uint64_t size_bytes, struct error *err) MUST_CHECK;
+
+/*
  * Maps `size_bytes` from the start, shared; unmap with file_unmap(). The
  * mapping outlives the struct file.
  */

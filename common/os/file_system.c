@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int
@@ -71,6 +72,15 @@ real_allocate(struct file_system *fs, int fd, off_t size)
 }
 
 static int
+real_reserve(struct file_system *fs, int fd, off_t size)
+{
+	(void)fs;
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) == 0)
+		return 0;
+	return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -1;
+}
+
+static int
 real_rename(struct file_system *fs, const char *from, const char *to)
 {
 	(void)fs;
@@ -98,6 +108,23 @@ real_mkdir(struct file_system *fs, const char *path, mode_t mode)
 	return mkdir(path, mode);
 }
 
+static int
+real_space(struct file_system *fs, const char *path, uint64_t *free_bytes,
+    uint64_t *total_bytes)
+{
+	struct statvfs info;
+
+	(void)fs;
+	if (statvfs(path, &info) != 0)
+		return -1;
+	*free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
+	/* What is kept for root is not ours to fill. */
+	*total_bytes =
+	    (uint64_t)(info.f_blocks - info.f_bfree) * info.f_frsize +
+	    *free_bytes;
+	return 0;
+}
+
 struct file_system *
 file_system_real(void)
 {
@@ -110,10 +137,12 @@ file_system_real(void)
 	    .fsync = real_fsync,
 	    .ftruncate = real_ftruncate,
 	    .allocate = real_allocate,
+	    .reserve = real_reserve,
 	    .rename = real_rename,
 	    .link = real_link,
 	    .unlink = real_unlink,
 	    .mkdir = real_mkdir,
+	    .space = real_space,
 	};
 
 	return &real;

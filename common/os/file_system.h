@@ -12,6 +12,7 @@
 #ifndef COMMON_OS_FILE_SYSTEM_H
 #define COMMON_OS_FILE_SYSTEM_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 struct file_system {
@@ -27,10 +28,18 @@ struct file_system {
 	int (*ftruncate)(struct file_system *fs, int fd, off_t size);
 	/* posix_fallocate's job, but -1 and errno as the others. */
 	int (*allocate)(struct file_system *fs, int fd, off_t size);
+	/*
+	 * Takes the blocks for bytes up to `size` and leaves the file's size
+	 * as it is. 0, too, where the file system knows no such thing.
+	 */
+	int (*reserve)(struct file_system *fs, int fd, off_t size);
 	int (*rename)(struct file_system *fs, const char *from, const char *to);
 	int (*link)(struct file_system *fs, const char *from, const char *to);
 	int (*unlink)(struct file_system *fs, const char *path);
 	int (*mkdir)(struct file_system *fs, const char *path, mode_t mode);
+	/* statvfs's job: bytes that may still be written, and all there are. */
+	int (*space)(struct file_system *fs, const char *path,
+	    uint64_t *free_bytes, uint64_t *total_bytes);
 };
 
 /* The operating system's. Stateless; never freed. */

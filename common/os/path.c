@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -106,12 +105,10 @@ directory_list(const char *path,
 }
 
 enum status
-directory_free_bytes(const char *path, uint64_t *bytes, struct error *err)
+directory_space(struct file_system *fs, const char *path,
+    struct directory_space *out, struct error *err)
 {
-	struct statvfs info;
-
-	if (statvfs(path, &info) != 0)
+	if (fs->space(fs, path, &out->free_bytes, &out->total_bytes) != 0)
 		return error_set_errno(err, errno, "free space of %s", path);
-	*bytes = (uint64_t)info.f_bavail * info.f_frsize;
 	return STATUS_OK;
 }

@@ -46,8 +46,13 @@ enum status directory_list(const char *path,
     enum status (*on_name)(void *context, const char *name, struct error *err),
     void *context, struct error *err) MUST_CHECK;
 
-/* Bytes that may still be written to where the folder lies. */
-enum status directory_free_bytes(
-    const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;
+/* Bytes that may still be written to where the folder lies, and all. */
+struct directory_space {
+	uint64_t free_bytes;
+	uint64_t total_bytes;
+};
+
+enum status directory_space(struct file_system *fs, const char *path,
+    struct directory_space *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -159,7 +159,7 @@ static enum status
 check_space(struct rewrite *rewrite, size_t bytes, struct error *err)
 {
 	const struct rewrite_options *options = rewrite->options;
-	uint64_t left;
+	struct directory_space space;
 
 	rewrite->unchecked_bytes += bytes;
 	if (options->disk_left_min == 0 ||
@@ -167,14 +167,15 @@ check_space(struct rewrite *rewrite, size_t bytes, struct error *err)
 		rewrite->unchecked_bytes < SPACE_CHECK_BYTES))
 		return STATUS_OK;
 	rewrite->unchecked_bytes = 0;
-	if (directory_free_bytes(options->shard_directory, &left, err) !=
-	    STATUS_OK)
+	if (directory_space(options->fs, options->shard_directory, &space,
+		err) != STATUS_OK)
 		return err->code;
-	if (left < options->disk_left_min)
+	if (space.free_bytes < options->disk_left_min)
 		return error_set(err, STATUS_NO_SPACE,
 		    "%s has %" PRIu64 " bytes left, %" PRIu64
 		    " are kept for writes",
-		    options->shard_directory, left, options->disk_left_min);
+		    options->shard_directory, space.free_bytes,
+		    options->disk_left_min);
 	return STATUS_OK;
 }
 

@@ -320,9 +320,9 @@ run_memtable(struct job *job)
 
 	view_path_memtable(
 	    path, task->task.owner->runtime_directory, task->memtable.number);
-	task->task.status =
-	    tree_check_space(task->task.owner->runtime_directory,
-		task->memtable.capacity_bytes, &task->task.error);
+	task->task.status = tree_check_space(task->task.owner->options.fs,
+	    task->task.owner->runtime_directory, task->memtable.capacity_bytes,
+	    &task->task.error);
 	if (task->task.status == STATUS_OK)
 		task->task.status =
 		    memtable_writer_create(task->task.owner->options.fs, path,

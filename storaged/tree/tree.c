@@ -231,17 +231,19 @@ tree_fits(const struct tree *tree, size_t entries, size_t bytes, size_t ranges)
 }
 
 enum status
-tree_check_space(const char *runtime_directory, size_t bytes, struct error *err)
+tree_check_space(struct file_system *fs, const char *runtime_directory,
+    size_t bytes, struct error *err)
 {
-	uint64_t left;
+	struct directory_space space;
 
-	if (directory_free_bytes(runtime_directory, &left, err) != STATUS_OK)
+	if (directory_space(fs, runtime_directory, &space, err) != STATUS_OK)
 		return err->code;
-	if (left < bytes + TREE_VIEWS_BYTES)
+	if (space.free_bytes < bytes + TREE_VIEWS_BYTES)
 		return error_set(err, STATUS_NO_SPACE,
 		    "%s has %" PRIu64 " bytes left; the next memtable takes"
 		    " %zu and leaves %u to views: free some",
-		    runtime_directory, left, bytes, TREE_VIEWS_BYTES);
+		    runtime_directory, space.free_bytes, bytes,
+		    TREE_VIEWS_BYTES);
 	return STATUS_OK;
 }
 
@@ -259,8 +261,8 @@ make_memtable(struct tree *tree, uint64_t first_sequence, size_t need,
 		need > tree->memtable_bytes ? need : tree->memtable_bytes,
 	};
 
-	if (tree_check_space(tree->runtime_directory, options.capacity_bytes,
-		err) != STATUS_OK)
+	if (tree_check_space(tree->fs, tree->runtime_directory,
+		options.capacity_bytes, err) != STATUS_OK)
 		return err->code;
 	memtable_path(tree, path, options.number);
 	return memtable_writer_create(tree->fs, path, &options, out, err);
@@ -337,7 +339,8 @@ tree_make_room(struct tree *tree, size_t entries, size_t bytes, size_t ranges,
 	struct memtable_writer *made;
 
 	if (tree_has_room(tree, entries, bytes, ranges))
-		return tree_check_space(tree->runtime_directory, 0, err);
+		return tree_check_space(
+		    tree->fs, tree->runtime_directory, 0, err);
 	if (make_memtable(tree, 1,
 		memtable_capacity_for(entries, bytes, ranges), &made,
 		err) != STATUS_OK)

@@ -102,7 +102,7 @@ enum status tree_make_room(struct tree *tree, size_t entries, size_t bytes,
     size_t ranges, struct error *err) MUST_CHECK;
 
 /* NO_SPACE if `bytes` more would leave views too little; from any thread. */
-enum status tree_check_space(
+enum status tree_check_space(struct file_system *fs,
     const char *runtime_directory, size_t bytes, struct error *err) MUST_CHECK;
 
 /* Takes a memtable that was made ahead; it goes if there is one by now. */

@@ -16,6 +16,7 @@ enum fault_op {
 	FAULT_SYNC, /* fdatasync and fsync */
 	FAULT_TRUNCATE,
 	FAULT_ALLOCATE,
+	FAULT_RESERVE,
 	FAULT_RENAME,
 	FAULT_LINK,
 	FAULT_UNLINK,

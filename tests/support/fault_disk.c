@@ -406,6 +406,7 @@ fault_disk_play(
 		break;
 	case FAULT_CLOSE:
 	case FAULT_PREAD:
+	case FAULT_RESERVE:
 		break;
 	default:
 		if (!call->failed)

@@ -442,6 +442,31 @@ fault_allocate(struct file_system *fs, int fd, off_t size)
 	    fault, call, fault->real->allocate(fault->real, fd, size));
 }
 
+/* Nothing that a power cut could show: a file's size stays. */
+static int
+fault_reserve(struct file_system *fs, int fd, off_t size)
+{
+	struct fault_file_system *fault = of_table(fs);
+	struct fault_call *call = begin(fault, FAULT_RESERVE);
+
+	note_fd(fault, call, fd);
+	call->size = (uint64_t)size;
+	if (strikes(fault, FAULT_RESERVE))
+		return (int)end(fault, call, -1);
+	return (int)end(
+	    fault, call, fault->real->reserve(fault->real, fd, size));
+}
+
+/* A look that changes nothing: not counted as a call. */
+static int
+fault_space(struct file_system *fs, const char *path, uint64_t *free_bytes,
+    uint64_t *total_bytes)
+{
+	struct file_system *real = of_table(fs)->real;
+
+	return real->space(real, path, free_bytes, total_bytes);
+}
+
 static void
 note_two_paths(struct fault_file_system *fault, struct fault_call *call,
     const char *from, const char *to)
@@ -543,10 +568,12 @@ fault_file_system_create(const char *root)
 	    .fsync = fault_sync,
 	    .ftruncate = fault_truncate,
 	    .allocate = fault_allocate,
+	    .reserve = fault_reserve,
 	    .rename = fault_rename,
 	    .link = fault_link,
 	    .unlink = fault_unlink,
 	    .mkdir = fault_mkdir,
+	    .space = fault_space,
 	};
 	fault->real = file_system_real();
 	fault->root = mem_dup_string(root);
@@ -635,6 +662,7 @@ fault_file_system_call_matters(
 		return true;
 	case FAULT_CLOSE:
 	case FAULT_PREAD:
+	case FAULT_RESERVE:
 		return false;
 	default:
 		return !call->failed;
@@ -645,8 +673,8 @@ const char *
 fault_file_system_describe(struct fault_file_system *fault, uint64_t number)
 {
 	static const char *const words[FAULT_OP_COUNT] = {"open", "close",
-	    "pread", "pwrite", "sync", "truncate", "allocate", "rename", "link",
-	    "unlink", "mkdir"};
+	    "pread", "pwrite", "sync", "truncate", "allocate", "reserve",
+	    "rename", "link", "unlink", "mkdir"};
 	const struct fault_call *call;
 
 	CHECK(number < fault->call_count);
