@@ -42,6 +42,8 @@ struct engine {
 	uint64_t next_sync_ms;
 	uint64_t next_disk_check_ms;
 	uint64_t next_clock_ms;
+	uint64_t next_reclaim_ms;
+	uint64_t reclaim_waiting_bytes; /* until the recovery point moves */
 	uint64_t disk_free_bytes;
 	bool unsynced; /* the journal holds what no sync has covered */
 	struct error failure; /* not OK once the engine has ended */
@@ -66,6 +68,12 @@ engine_write_clock(struct engine *engine, struct error *err) MUST_CHECK;
 
 /* The time for the next batch, also set for readers to go by. */
 uint64_t engine_now_ms(struct engine *engine);
+
+/* Keeps the metrics of what has expired, now and then. */
+void engine_watch_reclaim(struct engine *engine, uint64_t now_ms);
+
+/* How old the active memtable may get at present. */
+uint64_t engine_memtable_age_ms_max(const struct engine *engine);
 
 /* What admission is judged by. */
 struct admission_load;

@@ -112,7 +112,7 @@ freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 	    engine->flush_sequence > tree_frozen_sequence(engine->tree);
 	bool old = engine->active_since_ms != 0 &&
 	    now_ms >=
-		engine->active_since_ms + engine->options.memtable_age_ms_max;
+		engine->active_since_ms + engine_memtable_age_ms_max(engine);
 
 	/* Freezing can wait for space; only a write must have it at once. */
 	if (tree_wants_spare(engine->tree))
@@ -173,6 +173,7 @@ engine_tick(struct engine *engine, struct error *err)
 		return engine_fail(engine, err);
 	/* Readers' time must follow the guarded clock also without writes. */
 	(void)engine_now_ms(engine);
+	engine_watch_reclaim(engine, now_ms);
 	publish_state(engine);
 	return STATUS_OK;
 }

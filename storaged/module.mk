@@ -1,11 +1,13 @@
-$(call library,storaged,engine_open.c engine_tick.c engine_write.c \
+$(call library,storaged,engine_open.c engine_reclaim.c engine_tick.c \
+    engine_write.c \
     background/background.c commit/admission.c commit/stamp.c \
-    compaction/compaction.c compaction/pick.c compaction/rewrite.c \
+    compaction/compaction.c compaction/pick.c compaction/reclaim.c \
+    compaction/rewrite.c \
     flush/flush.c maintenance/maintenance.c manifest/catalog.c \
     manifest/edit.c manifest/manifest.c manifest/table_file.c tree/tree.c,\
     common/base common/log common/codec common/os common/command \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/metrics storaged/apply,)
 $(call unit_tests,storaged,commit/test_stamp compaction/test_pick \
-    compaction/test_rewrite \
+    compaction/test_reclaim compaction/test_rewrite \
     manifest/test_manifest)

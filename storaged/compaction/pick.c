@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "storaged/compaction/reclaim.h"
 
 static uint64_t
 level_bytes_max(const struct pick_options *options, unsigned level)
@@ -71,14 +72,6 @@ nothing_below(const struct catalog *catalog, unsigned level,
 			return false;
 	}
 	return true;
-}
-
-static bool
-is_wholly_expired(const struct table_file *table, uint64_t clock_ms)
-{
-	return table->summary.every_entry_expires &&
-	    table->summary.entry_count > 0 && table->summary.range_count == 0 &&
-	    table->summary.deadline_max <= clock_ms;
 }
 
 /*
@@ -169,76 +162,37 @@ pick_deeper(const struct catalog *catalog, const struct pick_options *options,
 	return pick_table(catalog, options, best);
 }
 
-/* Half of the entries gone, by what the summary lets one guess. */
-static bool
-is_much_garbage(const struct table_file *table, uint64_t clock_ms)
-{
-	const struct table_summary *summary = &table->summary;
-	uint64_t gone = summary->tombstone_count;
-
-	if (summary->entry_count == 0)
-		return summary->range_count > 0;
-	if (summary->expiring_count > 0 && summary->deadline_min <= clock_ms) {
-		uint64_t span = summary->deadline_max - summary->deadline_min;
-		uint64_t passed = clock_ms - summary->deadline_min;
-
-		gone += passed >= span
-		    ? summary->expiring_count
-		    : (uint64_t)((double)summary->expiring_count *
-			  (double)passed / (double)span);
-	}
-	return gone > 0 && gone * 2 >= summary->entry_count;
-}
-
+/* The rewrite that gets rid of what is gone in `table`. */
 static struct pick
-pick_garbage_table(const struct catalog *catalog,
-    const struct pick_options *options, struct table_file *table)
+pick_garbage(const struct catalog *catalog, const struct pick_options *options,
+    struct table_file *table)
 {
 	struct pick pick = {PICK_REWRITE, table->level, table->level, NULL, 0};
 
-	if (!nothing_below(catalog, table->level, table)) {
-		pick = pick_table(catalog, options, table);
-		pick.kind = PICK_REWRITE;
+	if (table->level > 0 && nothing_below(catalog, table->level, table)) {
+		add_input(&pick, table);
 		return pick;
 	}
-	add_input(&pick, table);
-	if (is_wholly_expired(table, catalog->recovery.clock_ms))
-		pick.kind = PICK_DROP;
+	pick = table->level == 0 ? pick_level0(catalog, options)
+				 : pick_table(catalog, options, table);
+	/* A move would keep the garbage. */
+	pick.kind = PICK_REWRITE;
 	return pick;
-}
-
-static struct pick
-pick_garbage(const struct catalog *catalog, const struct pick_options *options)
-{
-	uint64_t clock_ms = catalog->recovery.clock_ms;
-
-	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
-		const struct level *level = &catalog->levels[i];
-
-		for (size_t t = level->count; t-- > 0;) {
-			struct table_file *table = level->tables[t];
-			struct pick pick;
-
-			if (!is_much_garbage(table, clock_ms))
-				continue;
-			if (i > 0)
-				return pick_garbage_table(
-				    catalog, options, table);
-			/* A move would keep the garbage. */
-			pick = pick_level0(catalog, options);
-			pick.kind = PICK_REWRITE;
-			return pick;
-		}
-	}
-	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
 }
 
 struct pick
 compaction_pick(
     const struct catalog *catalog, const struct pick_options *options)
 {
+	struct pick pick = {PICK_DROP, 0, 0, NULL, 0};
+	struct table_file *garbage;
 	double worst = 1.0;
 	unsigned due = LEVEL_COUNT;
+
+	/* What costs nothing comes first, and may spare the rest. */
+	pick.inputs = reclaim_find_void(catalog, &pick.input_count);
+	if (pick.input_count > 0)
+		return pick;
 
 	/* The last level has no limit: there is nowhere to go from it. */
 	for (unsigned i = 0; i + 1 < LEVEL_COUNT; i++) {
@@ -257,7 +211,10 @@ compaction_pick(
 		return pick_level0(catalog, options);
 	if (due < LEVEL_COUNT)
 		return pick_deeper(catalog, options, due);
-	return pick_garbage(catalog, options);
+	garbage = reclaim_find_worth(catalog, options->quiet);
+	if (garbage != NULL)
+		return pick_garbage(catalog, options, garbage);
+	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
 }
 
 void

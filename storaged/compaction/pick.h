@@ -1,10 +1,11 @@
 /*
  * pick - decides which tables to compact next.
  *
- * Leveled: level 0 is due when it has several tables, a deeper level when it
- * is over its size, each level ten times the one above. When none is, a table
- * of which much has expired or been deleted is rewritten, so that space comes
- * back also when nobody writes.
+ * Tables that hold nothing any more are dropped before all else. Leveled:
+ * level 0 is due when it has several tables, a deeper level when it is over
+ * its size, each level ten times the one above. When none is, a table of
+ * which much has expired or been deleted is rewritten, so that space comes
+ * back also when nobody writes (reclaim.h).
  *
  * Threads  Pure; the engine's thread.
  */
@@ -20,6 +21,7 @@ struct pick_options {
 	size_t level0_count_trigger;
 	uint64_t level1_bytes_max;
 	unsigned level_multiplier;
+	bool quiet; /* nothing has been flushed for a while */
 	enum compression compression[LEVEL_COUNT];
 };
 

@@ -202,16 +202,23 @@ write_entry(
 static bool
 is_kept(struct rewrite *rewrite, struct entry *entry)
 {
+	bool has_expired = entry->kind == ENTRY_PUT &&
+	    entry_is_expired(entry, rewrite->options->clock_ms);
+
 	if (entry->sequence < range_set_cover(rewrite->ranges, entry->key))
 		return false;
-	if (entry->kind == ENTRY_PUT &&
-	    entry_is_expired(entry, rewrite->options->clock_ms)) {
+	if (has_expired) {
+		rewrite->result->expired_entries++;
 		entry->kind = ENTRY_TOMBSTONE;
 		entry->value = SLICE_EMPTY;
 		entry->deadline_ms = 0;
 	}
-	return entry->kind == ENTRY_PUT ||
-	    older_may_hold(rewrite->older, entry->key);
+	if (entry->kind == ENTRY_PUT ||
+	    older_may_hold(rewrite->older, entry->key))
+		return true;
+	if (!has_expired)
+		rewrite->result->dropped_tombstones++;
+	return false;
 }
 
 /* Runs inside a bus guard: all that it acquires hangs on `rewrite`. */

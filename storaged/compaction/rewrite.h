@@ -58,6 +58,8 @@ struct rewrite_result {
 	size_t capacity;
 	uint64_t read_entries;
 	uint64_t dropped_entries;
+	uint64_t expired_entries; /* dropped, or made tombstones */
+	uint64_t dropped_tombstones;
 	uint64_t written_bytes;
 };
 

@@ -19,6 +19,9 @@
 
 #define RETRY_MS 1000
 
+/* So long after the last flush none is taken to follow soon. */
+#define QUIET_MS 10000
+
 /* Moves and drops of tables in one step. */
 #define INSTALLS_MAX 4
 
@@ -43,6 +46,7 @@ struct maintenance {
 	struct tree *tree;
 	struct journal *journal; /* NULL during recovery */
 	struct background *background;
+	uint64_t flushed_ms; /* monotonic; of the last flush */
 
 	struct flush_task {
 		struct task task;
@@ -181,6 +185,14 @@ release_journal(struct maintenance *maintenance)
 		    err.text);
 }
 
+static void
+count_reclaimed(const struct rewrite_result *result)
+{
+	metrics_add(METRIC_EXPIRED_DROPPED, 0, 0, result->expired_entries);
+	metrics_add(
+	    METRIC_TOMBSTONES_DROPPED, 0, 0, result->dropped_tombstones);
+}
+
 static enum status
 take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 {
@@ -193,8 +205,10 @@ take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	flush->task.trouble[0] = '\0';
 	metrics_add(METRIC_FLUSHES, 0, 0, 1);
 	metrics_add(METRIC_FLUSH_BYTES, 0, 0, result->written_bytes);
+	count_reclaimed(result);
 	metrics_observe(METRIC_FLUSH_SECONDS, 0, 0,
 	    clock_monotonic_ns(&clock_system) - flush->task.begun_ns);
+	maintenance->flushed_ms = now_ms;
 	status = tree_install_flush(
 	    maintenance->tree, result->tables, result->count, err);
 	/* The tree has taken the tables, whatever came of it. */
@@ -259,6 +273,7 @@ take_compaction(
 	    METRIC_COMPACTION_WRITTEN_BYTES, 0, 0, result->written_bytes);
 	metrics_observe(METRIC_COMPACTION_SECONDS, 0, 0,
 	    clock_monotonic_ns(&clock_system) - compaction->task.begun_ns);
+	count_reclaimed(result);
 	for (size_t i = 0; i < pick->input_count; i++)
 		metrics_add(METRIC_COMPACTION_READ_BYTES, 0, 0,
 		    pick->inputs[i]->summary.size_bytes);
@@ -270,6 +285,20 @@ take_compaction(
 	return status;
 }
 
+static void
+count_dropped(const struct pick *pick)
+{
+	metrics_add(METRIC_TABLES_DROPPED, 0, 0, pick->input_count);
+	for (size_t i = 0; i < pick->input_count; i++) {
+		const struct table_summary *summary = &pick->inputs[i]->summary;
+
+		metrics_add(
+		    METRIC_EXPIRED_DROPPED, 0, 0, summary->expiring_count);
+		metrics_add(
+		    METRIC_TOMBSTONES_DROPPED, 0, 0, summary->tombstone_count);
+	}
+}
+
 /* Performs a pick that needs no reading. */
 static enum status
 install_pick(
@@ -277,6 +306,8 @@ install_pick(
 {
 	enum status status;
 
+	if (pick->kind == PICK_DROP)
+		count_dropped(pick);
 	if (pick->kind == PICK_MOVE)
 		status = tree_install_move(maintenance->tree, pick->inputs,
 		    pick->input_count, pick->output_level, err);
@@ -288,8 +319,11 @@ install_pick(
 }
 
 static enum status
-start_compaction(struct maintenance *maintenance, struct error *err)
+start_compaction(
+    struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 {
+	maintenance->options.pick.quiet =
+	    now_ms >= maintenance->flushed_ms + QUIET_MS;
 	/* Each waits for the disk, on this thread: the rest can wait. */
 	for (int i = 0; i < INSTALLS_MAX; i++) {
 		struct pick pick =
@@ -437,7 +471,7 @@ maintenance_step(
 	    journal_wants_spare(maintenance->journal))
 		start_segment(maintenance);
 	if (task_idle(&maintenance->compaction.task, now_ms))
-		return start_compaction(maintenance, err);
+		return start_compaction(maintenance, now_ms, err);
 	return STATUS_OK;
 }
 

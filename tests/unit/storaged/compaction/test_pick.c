@@ -142,22 +142,31 @@ full_level_gives_its_cheapest_table(void)
 }
 
 static void
+expire(struct table_file *table, uint64_t first_ms, uint64_t last_ms)
+{
+	table->summary.raw_bytes = 1000;
+	table->summary.every_entry_expires = true;
+	table->summary.expiring_count = 100;
+	table->summary.deadline_min = first_ms;
+	table->summary.deadline_max = last_ms;
+	table->summary.deadlines = (struct deadline_steps){
+	    2, {{first_ms, 90, 900}, {last_ms, 100, 1000}}};
+}
+
+static void
 expired_table_is_dropped_only_if_nothing_lies_below(void)
 {
-	struct catalog catalog = {.recovery = {.clock_ms = 1000}};
+	struct catalog catalog = {.recovery = {.clock_ms = 100000}};
 	struct table_file *table = add(&catalog, 3, 10, "c", "d");
 	struct pick pick;
 
-	table->summary.every_entry_expires = true;
-	table->summary.expiring_count = 100;
-	table->summary.deadline_min = 10;
-	table->summary.deadline_max = 1001;
-	pick = compaction_pick(&catalog, &options);
 	/* Nearly all have expired, but not all. */
+	expire(table, 10, 10000000);
+	pick = compaction_pick(&catalog, &options);
 	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
 	CU_ASSERT_EQUAL(pick.output_level, 3);
 	compaction_pick_deinit(&pick);
-	table->summary.deadline_max = 1000;
+	expire(table, 10, 100000);
 	pick = compaction_pick(&catalog, &options);
 	CU_ASSERT_EQUAL(pick.kind, PICK_DROP);
 	compaction_pick_deinit(&pick);
@@ -174,13 +183,9 @@ static void
 deadlines_in_the_future_are_no_garbage(void)
 {
 	struct catalog catalog = {.recovery = {.clock_ms = 1000}};
-	struct table_file *table = add(&catalog, 2, 10, "c", "d");
 	struct pick pick;
 
-	table->summary.every_entry_expires = true;
-	table->summary.expiring_count = 100;
-	table->summary.deadline_min = 1001;
-	table->summary.deadline_max = 2000;
+	expire(add(&catalog, 2, 10, "c", "d"), 1001, 2000);
 	pick = compaction_pick(&catalog, &options);
 	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
 	catalog_deinit(&catalog);
