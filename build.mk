@@ -3,7 +3,7 @@
 #   $(call library,FOLDER,SOURCES,FOLDERS IT USES,SYSTEM LIBRARIES)
 #   $(call program,NAME,FOLDER,SOURCES WITH main,FOLDERS IT USES)
 #   $(call unit_tests,FOLDER,NAMES OF tests/unit/FOLDER/NAME.c,MORE FOLDERS)
-#   $(call bench_program,NAME OF tests/bench/NAME.c,FOLDERS IT USES)
+#   $(call bench_program,NAME OF tests/bench/NAME.c,FOLDERS,MORE SOURCES)
 #   $(call test_program,NAME OF tests/NAME.c,FOLDERS,MORE SOURCES)
 #
 # A program is linked with the transitive closure of the folders it uses, in
@@ -55,7 +55,7 @@ unit_tests = $(foreach t,$(2),$(eval $(call unit_test_rule,$(1),$(t),$(3))))
 
 define bench_program_rule
 BENCH_PROGRAMS += $(BUILD)/tests/bench/$(1)
-$(call link_rule,$(BUILD)/tests/bench/$(1),$(BUILD)/tests/bench/$(1).o,$(2))
+$(call link_rule,$(BUILD)/tests/bench/$(1),$(BUILD)/tests/bench/$(1).o $(addprefix $(BUILD)/,$(3:.c=.o)),$(2))
 endef
 bench_program = $(eval $(bench_program_rule))
 define test_program_rule

@@ -36,8 +36,19 @@ $(call bench_program,bench_table,common/lsm/table)
 
 bench-programs: $(BENCH_PROGRAMS)
 test-programs: $(TEST_PROGRAMS)
-$(call bench_program,bench_engine,storaged)
+
+# The engines that ours is measured beside, as far as they are installed.
+PEERS := $(if $(wildcard /usr/include/rocksdb/c.h),rocksdb) \
+    $(if $(wildcard /usr/include/leveldb/c.h),leveldb) \
+    $(if $(wildcard /usr/include/lmdb.h),lmdb)
+SYSLIBS_peers := $(addprefix -l,$(PEERS))
+$(call bench_program,bench_engine,storaged peers,$(patsubst \
+    %,tests/bench/engine/%.c,folder histogram ours row sample store trace \
+    usage worker $(PEERS)))
 
 bench: deps-bench ## a node beside Redis and nginx: medians and ratios
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
 	@./tests/bench/bench_servers.py $(BUILD)
+
+bench-deps: ## install the engines that ours is measured beside
+	@./tests/support/deps.sh peers

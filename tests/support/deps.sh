@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: deps.sh build|run|test|bench.
+# Installs the Debian packages that are missing: deps.sh WORD, of the words
+# below.
 # Quick and silent when nothing is. Works as root or through sudo.
 set -eu
 build='gcc make libc6-dev libevent-dev libyaml-dev libnng-dev
@@ -9,13 +10,16 @@ build='gcc make libc6-dev libevent-dev libyaml-dev libnng-dev
 run="$build curl redis-tools"
 test="$run libcunit1-dev python3 prometheus bsdextrautils"
 bench="$test redis-server nginx-light wrk"
+# The engines that ours is measured beside.
+peers="$build python3 librocksdb-dev libleveldb-dev liblmdb-dev"
 case $1 in
 build) wanted=$build ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
 bench) wanted=$bench ;;
+peers) wanted=$peers ;;
 *)
-	echo "deps.sh: '$1' is none of build, run, test, bench" >&2
+	echo "deps.sh: '$1' is none of build, run, test, bench, peers" >&2
 	exit 64
 	;;
 esac
