@@ -11,11 +11,9 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
-#include "common/codec/checksum.h"
-#include "common/codec/integer.h"
+#include "common/codec/store_identity.h"
 #include "common/os/file.h"
 #include "common/os/random.h"
-#include "supervisor/store_format.h"
 
 /* How long the workers of a server that was killed may take to be gone. */
 #define LOCK_WAIT_MS 5000
@@ -149,47 +147,23 @@ lock_directory(struct data_directory *directory, struct error *err)
 	return file_write_at(directory->lock, 0, slice_of_string(text), err);
 }
 
-static void
-identity_encode(uint8_t bytes[STORE_BYTES], const uint8_t *store_id)
-{
-	memset(bytes, 0, STORE_BYTES);
-	memcpy(bytes, STORE_MAGIC, STORE_VERSION_OFFSET);
-	u32_store(bytes + STORE_VERSION_OFFSET, STORE_VERSION);
-	memcpy(bytes + STORE_ID_OFFSET, store_id, STORE_ID_BYTES);
-	u64_store(bytes + STORE_CHECKSUM_OFFSET,
-	    checksum64(slice_of(bytes, STORE_CHECKSUM_OFFSET), 0));
-}
-
 static enum status
 identity_decode(const struct data_directory *directory, struct slice bytes,
     uint8_t *store_id, struct error *err)
 {
-	uint32_t version;
+	struct error cause;
 
-	/* Length and checksum of a newer format may differ: version first. */
-	if (bytes.size < STORE_ID_OFFSET ||
-	    memcmp(bytes.data, STORE_MAGIC, STORE_VERSION_OFFSET) != 0)
-		return error_set(err, STATUS_INVALID,
-		    "data directory " SHOWN " is not kvstore's: its file "
-		    "\"store\" is another program's; choose another with "
-		    "-data-dir",
-		    directory->path);
-	version = u32_load(bytes.data + STORE_VERSION_OFFSET);
-	if (version > STORE_VERSION)
-		return error_set(err, STATUS_VERSION,
-		    "data directory " SHOWN " has format %u, and this build "
-		    "(" KVSTORE_VERSION ") knows up to %u; start the newer "
-		    "version that wrote it",
-		    directory->path, version, STORE_VERSION);
-	if (version != STORE_VERSION || bytes.size != STORE_BYTES ||
-	    u64_load(bytes.data + STORE_CHECKSUM_OFFSET) !=
-		checksum64(slice_of(bytes.data, STORE_CHECKSUM_OFFSET), 0))
+	if (store_identity_decode(bytes, store_id, &cause) == STATUS_OK)
+		return STATUS_OK;
+	if (cause.code == STATUS_CORRUPT)
 		return error_set(err, STATUS_CORRUPT,
 		    "data directory " SHOWN ": file \"store\" is damaged; "
 		    "restore it from a backup",
 		    directory->path);
-	memcpy(store_id, bytes.data + STORE_ID_OFFSET, STORE_ID_BYTES);
-	return STATUS_OK;
+	return error_set(err, cause.code, "data directory " SHOWN " %s%s",
+	    directory->path, cause.text,
+	    cause.code == STATUS_INVALID ? "; choose another with -data-dir"
+					 : "");
 }
 
 static enum status
@@ -199,7 +173,7 @@ identity_read(struct data_directory *directory, struct error *err)
 	char path[PATH_BYTES_MAX];
 	enum status status;
 
-	path_join(path, directory->path, "store");
+	path_join(path, directory->path, STORE_IDENTITY_NAME);
 	status = file_read_whole(file_system_real(), path, 4096, &content, err);
 	if (status == STATUS_OK)
 		status = identity_decode(directory, buffer_slice(&content),
@@ -211,12 +185,12 @@ identity_read(struct data_directory *directory, struct error *err)
 static enum status
 identity_create(struct data_directory *directory, struct error *err)
 {
-	uint8_t bytes[STORE_BYTES];
+	uint8_t bytes[STORE_IDENTITY_BYTES];
 	char path[PATH_BYTES_MAX];
 
 	random_fill(directory->store_id, sizeof(directory->store_id));
-	identity_encode(bytes, directory->store_id);
-	path_join(path, directory->path, "store");
+	store_identity_encode(bytes, directory->store_id);
+	path_join(path, directory->path, STORE_IDENTITY_NAME);
 	return file_replace(
 	    file_system_real(), path, slice_of(bytes, sizeof(bytes)), err);
 }

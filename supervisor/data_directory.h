@@ -20,9 +20,9 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "common/codec/store_identity.h"
 #include "common/os/path.h"
 
-#define STORE_ID_BYTES 16
 #define STORE_ID_HEX_BYTES (2 * STORE_ID_BYTES + 1)
 
 struct data_directory;
