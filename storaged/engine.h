@@ -122,6 +122,30 @@ bool engine_busy(const struct engine *engine);
 /* Flushes, then compacts until nothing is due. UNAVAILABLE as above. */
 enum status engine_settle(struct engine *engine, struct error *err) MUST_CHECK;
 
+/*
+ * Begins a checkpoint: a data directory `target` (absolute; it must not exist,
+ * and lie on the same file system) with what the store holds at some moment
+ * from now on. The work is done by engine_tick() and beside it. A failure
+ * here or later harms nothing but the checkpoint; checkpoint/checkpoint.h says
+ * which there are, and BUSY that another one is under way.
+ */
+enum status engine_checkpoint_begin(
+    struct engine *engine, const char *target, struct error *err) MUST_CHECK;
+
+struct engine_checkpoint {
+	uint64_t sequence; /* everything up to this one is in it */
+	uint64_t store_clock_ms;
+	size_t table_count;
+	uint64_t table_bytes;
+};
+
+/*
+ * True once the checkpoint that was begun has ended, and only once: err->code
+ * says how, and with STATUS_OK *out is what was made.
+ */
+bool engine_checkpoint_take(
+    struct engine *engine, struct engine_checkpoint *out, struct error *err);
+
 struct engine_status {
 	uint64_t sequence;
 	uint64_t recovery_sequence;

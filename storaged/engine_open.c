@@ -271,6 +271,7 @@ engine_close(struct engine *engine, struct error *err)
 	    engine->failure.code == STATUS_OK)
 		status = journal_commit(engine->journal, true, err);
 	maintenance_close(engine->maintenance);
+	engine_checkpoint_close(engine);
 	journal_close(engine->journal);
 	apply_close(engine->apply);
 	tree_close(engine->tree);

@@ -20,6 +20,7 @@
 #define LEVEL0_COUNT_TRIGGER 4
 #define LEVEL0_COUNT_MAX 24
 
+struct engine_copy;
 struct maintenance;
 struct tree;
 
@@ -35,6 +36,7 @@ struct engine {
 	struct journal_options journal_options;
 	struct journal *journal; /* NULL during recovery */
 	struct maintenance *maintenance;
+	struct engine_copy *copy; /* the checkpoint under way; else NULL */
 	struct stamp stamp;
 	uint64_t applied_sequence; /* of the last batch applied */
 	uint64_t flush_sequence; /* wanted in tables: see engine_tick() */
@@ -65,6 +67,10 @@ enum status engine_freeze(struct engine *engine, struct error *err) MUST_CHECK;
 /* Journals, applies and publishes a batch without a writer: the time. */
 enum status
 engine_write_clock(struct engine *engine, struct error *err) MUST_CHECK;
+
+/* What engine_tick() and engine_close() do for a checkpoint. */
+void engine_checkpoint_step(struct engine *engine);
+void engine_checkpoint_close(struct engine *engine);
 
 /* The time for the next batch, also set for readers to go by. */
 uint64_t engine_now_ms(struct engine *engine);

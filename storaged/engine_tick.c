@@ -171,6 +171,7 @@ engine_tick(struct engine *engine, struct error *err)
 	    sync_when_due(engine, now_ms, err) != STATUS_OK ||
 	    move_clock_when_due(engine, now_ms, err) != STATUS_OK)
 		return engine_fail(engine, err);
+	engine_checkpoint_step(engine);
 	/* Readers' time must follow the guarded clock also without writes. */
 	(void)engine_now_ms(engine);
 	engine_watch_reclaim(engine, now_ms);

@@ -17,9 +17,9 @@
 #define ANSWER_BYTES_MAX (1u << 20)
 #define RECEIVE_BYTES 4096u
 
-/* Puts where the control socket should be into `path`. */
-static enum status
-find_socket(const char *data_dir, char path[PATH_BYTES_MAX], struct error *err)
+enum status
+control_find_runtime(
+    const char *data_dir, char path[PATH_BYTES_MAX], struct error *err)
 {
 	struct buffer note = {0};
 	char note_path[PATH_BYTES_MAX];
@@ -35,9 +35,9 @@ find_socket(const char *data_dir, char path[PATH_BYTES_MAX], struct error *err)
 	if (status == STATUS_OK) {
 		buffer_append_byte(&note, '\0');
 		note.data[strcspn((char *)note.data, "\n")] = '\0';
-		path_join(path, (char *)note.data, "control.sock");
+		snprintf(path, PATH_BYTES_MAX, "%s", (char *)note.data);
 	} else if (status == STATUS_NOT_FOUND && data_dir == NULL) {
-		path_join(path, RUNTIME_DIR_SYSTEM, "control.sock");
+		snprintf(path, PATH_BYTES_MAX, "%s", RUNTIME_DIR_SYSTEM);
 		status = STATUS_OK;
 	} else if (status == STATUS_NOT_FOUND) {
 		status = error_set(err, STATUS_UNAVAILABLE,
@@ -115,13 +115,17 @@ enum status
 control_ask(const struct control_options *options, const char *request,
     struct buffer *answer, struct error *err)
 {
+	char runtime[PATH_BYTES_MAX];
 	char path[PATH_BYTES_MAX];
 	struct buffer line = {0};
-	enum status status = find_socket(options->data_dir, path, err);
+	enum status status =
+	    control_find_runtime(options->data_dir, runtime, err);
 	int fd = -1;
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		path_join(path, runtime, "control.sock");
 		status = connect_to_socket(path, &fd, err);
+	}
 	if (status != STATUS_OK)
 		return status;
 	buffer_printf(&line, "%s\n", request);

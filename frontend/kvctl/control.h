@@ -11,11 +11,16 @@
 
 #include "common/base/buffer.h"
 #include "common/base/status.h"
+#include "common/os/path.h"
 
 struct control_options {
 	const char *data_dir; /* NULL: ./data, else the system's node */
 	uint64_t timeout_ms;
 };
+
+/* Puts the runtime directory of the node into `path`; UNAVAILABLE: none. */
+enum status control_find_runtime(const char *data_dir,
+    char path[PATH_BYTES_MAX], struct error *err) MUST_CHECK;
 
 /*
  * Sends one line and appends the line of the answer. UNAVAILABLE when no node

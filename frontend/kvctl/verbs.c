@@ -51,13 +51,35 @@ static const struct verb verbs[] = {
     {{"worker", "restart"}, kvctl_worker_restart, 1, 1, 0,
 	"worker restart NAME", "restart one of them; clients see a delay", "",
 	"kvctl worker restart http-0"},
+    {{"checkpoint", NULL}, kvctl_checkpoint, 1, 1, 0, "checkpoint DIR",
+	"make a data directory with all that the running node holds",
+	"DIR must not exist, and lie on the file system of the data "
+	"directory: the\n"
+	"files are hard links, so it takes next to no space or time, and "
+	"writes go on.\n"
+	"Everything written before the call is in it. It is a whole data "
+	"directory:\n"
+	"start one with server -data-dir DIR, copy it away, or check it "
+	"with\n"
+	"kvctl db check DIR. It has the id of the store that it was made "
+	"from.\n"
+	"The node's process makes it: its user must be able to write "
+	"there.\n",
+	"kvctl checkpoint /var/lib/kvstore-monday"},
+    {{"flush", NULL}, kvctl_flush, 0, 0, 0, "flush",
+	"write what is in memory to tables", "", "kvctl flush"},
+    {{"compact", NULL}, kvctl_compact, 0, 0, 0, "compact",
+	"do so, and merge tables until nothing is due",
+	"With much data that takes long; see --timeout.\n",
+	"kvctl compact --timeout 1h"},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static const char common_options[] =
     "Options of every verb:\n"
-    "  --endpoint HOST:PORT  the node's TCP door (default 127.0.0.1:9090)\n"
-    "  --data-dir DIR        whose node status and worker speak to (default\n"
+    "  --endpoint HOST:PORT  the node's TCP door, for put, get, delete, ttl\n"
+    "                        and scan (default 127.0.0.1:9090)\n"
+    "  --data-dir DIR        whose node the other verbs speak to (default\n"
     "                        ./data, else the system's)\n"
     "  --timeout TIME        how long to wait for an answer (default 30s)\n"
     "  -o, --output FORM     text (default) or json\n";

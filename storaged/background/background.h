@@ -22,6 +22,7 @@ struct background;
 enum lane {
 	LANE_FLUSH, /* short: flushing, files prepared ahead */
 	LANE_COMPACT, /* long */
+	LANE_SIDE, /* what nobody waits for: checkpoints, scrubbing */
 	LANE_COUNT,
 };
 

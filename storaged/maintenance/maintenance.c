@@ -521,6 +521,12 @@ maintenance_descriptor(const struct maintenance *maintenance)
 	return background_descriptor(maintenance->background);
 }
 
+struct background *
+maintenance_background(struct maintenance *maintenance)
+{
+	return maintenance->background;
+}
+
 const char *
 maintenance_trouble(const struct maintenance *maintenance)
 {

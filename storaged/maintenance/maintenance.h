@@ -20,6 +20,7 @@
 #include "common/os/file_system.h"
 #include "storaged/compaction/pick.h"
 
+struct background;
 struct journal;
 struct maintenance;
 struct tree;
@@ -67,6 +68,9 @@ void maintenance_wait(struct maintenance *maintenance);
 
 /* Readable when maintenance_step() has something to take in. */
 int maintenance_descriptor(const struct maintenance *maintenance);
+
+/* For jobs of others; maintenance_step() delivers their ends. */
+struct background *maintenance_background(struct maintenance *maintenance);
 
 /* The text of the last failure that is being tried again; "" if none is. */
 const char *maintenance_trouble(const struct maintenance *maintenance);

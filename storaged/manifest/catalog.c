@@ -20,6 +20,28 @@ catalog_deinit(struct catalog *catalog)
 	*catalog = (struct catalog){0};
 }
 
+void
+catalog_copy(struct catalog *into, const struct catalog *from)
+{
+	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
+		const struct level *level = &from->levels[i];
+
+		for (size_t t = 0; t < level->count; t++) {
+			const struct table_file *table = level->tables[t];
+			struct table_summary summary;
+
+			table_summary_copy(&summary, &table->summary);
+			catalog_add(into,
+			    table_file_create(&summary, table->compression, i));
+		}
+	}
+	into->recovery = from->recovery;
+	into->recovery.writers = (struct buffer){0};
+	buffer_append_slice(
+	    &into->recovery.writers, buffer_slice(&from->recovery.writers));
+	into->number_ceiling = from->number_ceiling;
+}
+
 /* True if `a` stands before `b`: by age on level 0, by key below. */
 static bool
 stands_before(const struct table_file *a, const struct table_file *b)

@@ -44,6 +44,9 @@ struct catalog {
 /* A zeroed catalog is an empty one. Frees all that it owns. */
 void catalog_deinit(struct catalog *catalog);
 
+/* Fills `into`, an empty one, with copies of all that `from` has. */
+void catalog_copy(struct catalog *into, const struct catalog *from);
+
 /*
  * On a level with order: the place of the first table that does not end
  * before `key`, the count of tables if there is none.

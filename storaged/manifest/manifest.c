@@ -363,6 +363,31 @@ manifest_renew(
 	return directory_list(manifest->directory, remove_other, manifest, err);
 }
 
+static struct manifest *
+manifest_new(
+    struct file_system *fs, const char *directory, const uint8_t *store_id)
+{
+	struct manifest *manifest = mem_new(sizeof(*manifest));
+
+	manifest->fs = fs;
+	snprintf(
+	    manifest->directory, sizeof(manifest->directory), "%s", directory);
+	memcpy(manifest->store_id, store_id, MANIFEST_STORE_ID_BYTES);
+	return manifest;
+}
+
+enum status
+manifest_create(struct file_system *fs, const char *directory,
+    const uint8_t *store_id, uint64_t number, const struct catalog *catalog,
+    struct error *err)
+{
+	struct manifest *manifest = manifest_new(fs, directory, store_id);
+	enum status status = begin(manifest, number, catalog, err);
+
+	manifest_close(manifest);
+	return status;
+}
+
 enum status
 manifest_open(struct file_system *fs, const char *directory,
     const uint8_t *store_id, struct catalog *catalog, struct manifest **out,
@@ -376,11 +401,7 @@ manifest_open(struct file_system *fs, const char *directory,
 	status = manifest_read(fs, directory, store_id, catalog, &number, err);
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	manifest = mem_new(sizeof(*manifest));
-	manifest->fs = fs;
-	snprintf(
-	    manifest->directory, sizeof(manifest->directory), "%s", directory);
-	memcpy(manifest->store_id, store_id, MANIFEST_STORE_ID_BYTES);
+	manifest = manifest_new(fs, directory, store_id);
 	if (begin(manifest, number + 1, catalog, err) != STATUS_OK ||
 	    directory_list(directory, remove_other, manifest, err) !=
 		STATUS_OK) {

@@ -41,6 +41,14 @@ enum status manifest_read(struct file_system *fs, const char *directory,
     const uint8_t *store_id, struct catalog *catalog, uint64_t *number,
     struct error *err) MUST_CHECK;
 
+/*
+ * Writes manifest `number` with everything in `catalog`, and makes it current,
+ * durably: for folders that no engine has open.
+ */
+enum status manifest_create(struct file_system *fs, const char *directory,
+    const uint8_t *store_id, uint64_t number, const struct catalog *catalog,
+    struct error *err) MUST_CHECK;
+
 /* Makes `edit` durable; the caller performs it on the catalog afterwards. */
 enum status manifest_append(struct manifest *manifest, const struct edit *edit,
     struct error *err) MUST_CHECK;

@@ -16,6 +16,7 @@
  *     WRITE              add_write, answered by write_group
  *     STATUS             service_status
  *     FLUSH, COMPACT     flush
+ *     CHECKPOINT         begin_checkpoint, answered by answer_checkpoint
  */
 #include <stdio.h>
 #include <string.h>

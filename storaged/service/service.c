@@ -1,12 +1,14 @@
 #include "storaged/service/service.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/ipc/ipc_server.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
+#include "common/os/path.h"
 #include "common/worker/worker.h"
 
 #define TICK_MS 100
@@ -33,6 +35,7 @@ struct service {
 		bool settled; /* and nothing be left to compact */
 	} waiting[WAITING_MAX];
 	size_t waiting_count;
+	struct ipc_request *checkpoint; /* who waits for one; or NULL */
 };
 
 static void
@@ -125,6 +128,36 @@ answer_waiting(struct service *service, const struct waiting *waiting)
 }
 
 static void
+answer_checkpoint(struct service *service)
+{
+	struct engine_checkpoint made;
+	struct buffer json = {0};
+	struct error err;
+
+	if (service->checkpoint == NULL ||
+	    !engine_checkpoint_take(service->engine, &made, &err))
+		return;
+	if (err.code != STATUS_OK) {
+		log_event(
+		    LOG_WARN, "checkpoint_failed", "error=\"%s\"", err.text);
+		reply_error(service->checkpoint, &err);
+	} else {
+		log_event(LOG_INFO, "checkpoint_made",
+		    "sequence=%" PRIu64 " tables=%zu bytes=%" PRIu64,
+		    made.sequence, made.table_count, made.table_bytes);
+		buffer_printf(&json,
+		    "{\"sequence\":%" PRIu64 ",\"store_clock_ms\":%" PRIu64
+		    ",\"tables\":%zu,\"table_bytes\":%" PRIu64 "}",
+		    made.sequence, made.store_clock_ms, made.table_count,
+		    made.table_bytes);
+		ipc_request_reply(
+		    service->checkpoint, STATUS_OK, buffer_slice(&json));
+	}
+	buffer_deinit(&json);
+	service->checkpoint = NULL;
+}
+
+static void
 tick(struct service *service)
 {
 	struct error err;
@@ -139,6 +172,7 @@ tick(struct service *service)
 			service->waiting[kept++] = service->waiting[i];
 	}
 	service->waiting_count = kept;
+	answer_checkpoint(service);
 }
 
 static void
@@ -154,6 +188,30 @@ flush(struct service *service, struct ipc_request *request, enum ipc_type type)
 	    .sequence = engine_request_flush(service->engine),
 	    .settled = type == IPC_COMPACT,
 	};
+	tick(service);
+}
+
+static void
+begin_checkpoint(
+    struct service *service, struct ipc_request *request, struct slice path)
+{
+	char target[PATH_BYTES_MAX];
+	struct error err;
+
+	if (path.size == 0 || path.size >= sizeof(target) ||
+	    memchr(path.data, 0, path.size) != NULL) {
+		error_set(&err, STATUS_INVALID, "this is no path of a folder");
+		reply_error(request, &err);
+		return;
+	}
+	memcpy(target, path.data, path.size);
+	target[path.size] = '\0';
+	if (engine_checkpoint_begin(service->engine, target, &err) !=
+	    STATUS_OK) {
+		reply_error(request, &err);
+		return;
+	}
+	service->checkpoint = request;
 	tick(service);
 }
 
@@ -176,6 +234,9 @@ on_request(void *context, struct ipc_request *request, enum ipc_type type,
 	case IPC_FLUSH:
 	case IPC_COMPACT:
 		flush(service, request, type);
+		break;
+	case IPC_CHECKPOINT:
+		begin_checkpoint(service, request, payload);
 		break;
 	case IPC_HELLO:
 		/* The server answers this one itself. */

@@ -16,6 +16,7 @@
 #include "common/os/file.h"
 #include "common/os/path.h"
 #include "storaged/manifest/manifest.h"
+#include "storaged/tree/table_trash.h"
 
 /*
  * File numbers are used freely below a ceiling that the manifest holds, so
@@ -43,6 +44,7 @@ struct tree {
 	size_t frozen_count;
 	struct memtable_writer *spare;
 	struct memtable_writer *unflushed; /* of a flush that got stuck */
+	struct table_trash trash;
 	struct block_cache *cache;
 	struct view *view; /* what this process itself reads in */
 	struct view_publisher *publisher;
@@ -75,6 +77,7 @@ tree_close(struct tree *tree)
 	view_publisher_close(tree->publisher);
 	block_cache_close(tree->cache);
 	manifest_close(tree->manifest);
+	table_trash_deinit(&tree->trash);
 	catalog_deinit(&tree->catalog);
 	mem_free(tree);
 }
@@ -89,6 +92,12 @@ struct control *
 tree_control(const struct tree *tree)
 {
 	return view_publisher_control(tree->publisher);
+}
+
+struct table_trash *
+tree_trash(struct tree *tree)
+{
+	return &tree->trash;
 }
 
 _Atomic uint64_t *
@@ -198,6 +207,8 @@ tree_open(
 	snprintf(tree->runtime_directory, sizeof(tree->runtime_directory), "%s",
 	    options->runtime_directory);
 	path_join(tree->tables_directory, options->shard_directory, "tables");
+	tree->trash = (struct table_trash){
+	    .fs = tree->fs, .shard_directory = tree->shard_directory};
 	tree->cache = block_cache_create(options->cache_bytes);
 	if (directory_create(tree->fs, tree->tables_directory, 0750, err) !=
 		STATUS_OK ||
@@ -413,17 +424,6 @@ tree_active_stats(const struct tree *tree)
 				    : memtable_writer_stats(tree->active);
 }
 
-/* Unlinks; what cannot be unlinked is removed by the next incarnation. */
-static void
-unlink_table(struct tree *tree, uint64_t number)
-{
-	char path[PATH_BYTES_MAX];
-	struct error ignored;
-
-	table_file_path(path, tree->shard_directory, number);
-	(void)!path_remove(tree->fs, path, &ignored);
-}
-
 /*
  * After a failed append nobody knows whether the edit is on disk, so the
  * files stay: recovery keeps those that the manifest names.
@@ -513,7 +513,7 @@ tree_install_tables(struct tree *tree, struct table_file *const *removed,
 		status = renew_view(tree, err);
 	}
 	for (size_t i = 0; status == STATUS_OK && i < removed_count; i++)
-		unlink_table(tree, numbers[i]);
+		table_trash_drop(&tree->trash, numbers[i]);
 	mem_free(numbers);
 	return status == STATUS_OK ? renew_manifest(tree, err) : status;
 }

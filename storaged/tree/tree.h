@@ -37,6 +37,7 @@
 /* What memtables leave of the runtime directory's space, for views. */
 #define TREE_VIEWS_BYTES 262144u
 
+struct table_trash;
 struct tree;
 
 struct tree_options {
@@ -65,6 +66,9 @@ void tree_close(struct tree *tree);
 
 const struct catalog *tree_catalog(const struct tree *tree);
 struct control *tree_control(const struct tree *tree);
+
+/* Where replaced tables go; who links tables holds it. */
+struct table_trash *tree_trash(struct tree *tree);
 
 /* Numbers for files, never used twice; safe from any thread. */
 _Atomic uint64_t *tree_next_number(struct tree *tree);

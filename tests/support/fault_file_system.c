@@ -480,7 +480,11 @@ note_two_paths(struct fault_file_system *fault, struct fault_call *call,
 	/* Into the root or out of it would be a file half recorded. */
 	CHECK((within != NULL) == (call->node >= 0) || within == NULL);
 	name = call->node < 0 ? NULL : find_name(fault, call->path);
-	CHECK(name == NULL || within != NULL);
+	if (name != NULL && within == NULL) {
+		/* A second name out there is nothing to the root. */
+		CHECK(call->op == FAULT_LINK);
+		call->node = FAULT_NODE_NONE;
+	}
 }
 
 static int
