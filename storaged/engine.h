@@ -48,6 +48,7 @@ struct engine_options {
 	uint64_t table_bytes_max; /* 4 memtables, at least 8 MiB */
 	uint64_t level1_bytes_max; /* 8 memtables, at least 64 MiB */
 	uint64_t journal_segment_bytes; /* 2 memtables, 4 to 64 MiB */
+	uint64_t manifest_bytes_min; /* 1 MiB; a shorter one is not renewed */
 	size_t block_bytes; /* 4 KiB */
 	size_t cache_bytes; /* 32 MiB of decompressed blocks */
 	uint64_t disk_reserve_bytes; /* 64 MiB must stay free */

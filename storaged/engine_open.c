@@ -50,6 +50,8 @@ fill_defaults(struct engine_options *options)
 		    within(2 * options->memtable_bytes, 4 * MIB, 64 * MIB);
 	options->journal_segment_bytes =
 	    segment_bytes / JOURNAL_SEGMENT_UNIT * JOURNAL_SEGMENT_UNIT;
+	if (options->manifest_bytes_min == 0)
+		options->manifest_bytes_min = MIB;
 	if (options->block_bytes == 0)
 		options->block_bytes = 4096;
 	if (options->cache_bytes == 0)
@@ -110,6 +112,7 @@ open_tree(struct engine *engine, struct error *err)
 	    .runtime_directory = engine->runtime_directory,
 	    .memtable_bytes = options->memtable_bytes,
 	    .cache_bytes = options->cache_bytes,
+	    .manifest_bytes_min = options->manifest_bytes_min,
 	};
 	const struct recovery_point *point;
 

@@ -6,6 +6,8 @@ $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_crash,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_checkpoint,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_threads,storaged)
+CRASH_SUPPORT := tests/support/crash_workload.c $(ENGINE_SUPPORT)
+$(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))
 
 # Not a test itself: the programs that tests/component/test_supervisor starts.
 $(call test_program,support/fake_worker,common/worker common/os,)

@@ -14,7 +14,6 @@
 #include "storaged/manifest/manifest_format.h"
 
 #define CURRENT_BYTES_MAX 64
-#define RENEWAL_BYTES_MIN (1u << 20)
 
 /*
  * What a file may grow by, however large its catalog: a file holds at most
@@ -413,11 +412,11 @@ manifest_open(struct file_system *fs, const char *directory,
 }
 
 bool
-manifest_wants_renewal(const struct manifest *manifest)
+manifest_wants_renewal(const struct manifest *manifest, uint64_t bytes_min)
 {
 	uint64_t growth = manifest->size_bytes - manifest->first_bytes;
 
-	return manifest->size_bytes > RENEWAL_BYTES_MIN &&
+	return manifest->size_bytes > bytes_min &&
 	    (growth > 3 * manifest->first_bytes || growth > GROWTH_BYTES_MAX);
 }
 

@@ -53,8 +53,12 @@ enum status manifest_create(struct file_system *fs, const char *directory,
 enum status manifest_append(struct manifest *manifest, const struct edit *edit,
     struct error *err) MUST_CHECK;
 
-/* True when the file has grown enough for manifest_renew() to be worth it. */
-bool manifest_wants_renewal(const struct manifest *manifest);
+/*
+ * True when the file has grown enough for manifest_renew() to be worth it:
+ * beyond `bytes_min`, and to some times what its whole catalog takes.
+ */
+bool
+manifest_wants_renewal(const struct manifest *manifest, uint64_t bytes_min);
 
 /* Begins a new manifest with `catalog` as it is now. */
 enum status manifest_renew(struct manifest *manifest,

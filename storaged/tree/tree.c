@@ -36,6 +36,7 @@ struct tree {
 	char tables_directory[PATH_BYTES_MAX];
 	char runtime_directory[PATH_BYTES_MAX];
 	size_t memtable_bytes;
+	uint64_t manifest_bytes_min;
 	struct catalog catalog;
 	struct manifest *manifest;
 	_Atomic uint64_t next_number;
@@ -201,6 +202,7 @@ tree_open(
 	tree->fs = options->fs;
 	tree->shard = options->shard;
 	tree->memtable_bytes = options->memtable_bytes;
+	tree->manifest_bytes_min = options->manifest_bytes_min;
 	memcpy(tree->store_id, options->store_id, sizeof(tree->store_id));
 	snprintf(tree->shard_directory, sizeof(tree->shard_directory), "%s",
 	    options->shard_directory);
@@ -446,7 +448,7 @@ append_edit(struct tree *tree, const struct edit *edit, struct error *err)
 static enum status
 renew_manifest(struct tree *tree, struct error *err)
 {
-	if (!manifest_wants_renewal(tree->manifest))
+	if (!manifest_wants_renewal(tree->manifest, tree->manifest_bytes_min))
 		return STATUS_OK;
 	if (manifest_renew(tree->manifest, &tree->catalog, err) != STATUS_OK)
 		return error_wrap(err, "manifest");

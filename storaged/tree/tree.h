@@ -48,6 +48,7 @@ struct tree_options {
 	const char *runtime_directory; /* RUNTIME/shard-N, exists */
 	size_t memtable_bytes;
 	size_t cache_bytes; /* of decompressed blocks */
+	uint64_t manifest_bytes_min; /* a shorter one is not renewed */
 };
 
 /* A memtable that takes no more, and the recovery point behind it. */

@@ -283,13 +283,20 @@ enum status
 engine_driver_digest(
     struct engine_driver *driver, uint64_t *digest, struct error *err)
 {
+	return engine_driver_digest_of(driver->reader, digest, err);
+}
+
+enum status
+engine_driver_digest_of(
+    struct view_reader *reader, uint64_t *digest, struct error *err)
+{
 	struct view_scan *scan;
 	enum status status;
 
 	*digest = 0;
-	if (view_reader_refresh(driver->reader, err) != STATUS_OK ||
-	    view_reader_scan(driver->reader, SLICE_EMPTY, SLICE_EMPTY, &scan,
-		err) != STATUS_OK)
+	if (view_reader_refresh(reader, err) != STATUS_OK ||
+	    view_reader_scan(reader, SLICE_EMPTY, SLICE_EMPTY, &scan, err) !=
+		STATUS_OK)
 		return err->code;
 	status = digest_scan(scan, digest, err);
 	view_scan_close(scan);

@@ -75,7 +75,11 @@ enum status engine_driver_write(struct engine_driver *driver,
 /* Sends the last batch again: true if the answer is the first one. */
 bool engine_driver_repeat_is_answered(struct engine_driver *driver);
 
-/* The digest (kv_model.h) of what the reader sees. */
+/* The digest (kv_model.h) of what `reader` sees now. */
+enum status engine_driver_digest_of(
+    struct view_reader *reader, uint64_t *digest, struct error *err) MUST_CHECK;
+
+/* That of what the driver's reader sees. */
 enum status engine_driver_digest(struct engine_driver *driver, uint64_t *digest,
     struct error *err) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,7 @@ struct fault_file_system {
 	bool struck;
 	struct fault_disk *disk; /* NULL, or the first `played` calls */
 	uint64_t played;
+	const char *ignored; /* borrowed; syncs that the disk ignores */
 	char description[DESCRIPTION_BYTES_MAX];
 };
 
@@ -642,9 +644,14 @@ fault_file_system_struck(const struct fault_file_system *fault)
 }
 
 uint64_t
-fault_file_system_calls(const struct fault_file_system *fault)
+fault_file_system_calls(struct fault_file_system *fault)
 {
-	return fault->call_count;
+	uint64_t calls;
+
+	pthread_mutex_lock(&fault->mutex);
+	calls = fault->call_count;
+	pthread_mutex_unlock(&fault->mutex);
+	return calls;
 }
 
 bool
@@ -693,6 +700,23 @@ fault_file_system_describe(struct fault_file_system *fault, uint64_t number)
 }
 
 void
+fault_file_system_ignore_syncs(
+    struct fault_file_system *fault, const char *pattern)
+{
+	fault->ignored = pattern;
+	fault_disk_close(fault->disk);
+	fault->disk = NULL;
+}
+
+static bool
+is_ignored(const struct fault_file_system *fault, const struct fault_call *call)
+{
+	return fault->ignored != NULL && call->op == FAULT_SYNC &&
+	    call->path != NULL &&
+	    fnmatch(fault->ignored, call->path, FNM_PATHNAME) == 0;
+}
+
+void
 fault_file_system_materialise(struct fault_file_system *fault, uint64_t calls,
     uint64_t seed, const char *target)
 {
@@ -718,8 +742,11 @@ fault_file_system_materialise(struct fault_file_system *fault, uint64_t calls,
 				    buffer_size(&adopted->content));
 		}
 	}
-	for (; fault->played < calls; fault->played++)
-		fault_disk_play(
-		    fault->disk, &fault->calls[fault->played], fault->played);
+	for (; fault->played < calls; fault->played++) {
+		const struct fault_call *call = &fault->calls[fault->played];
+
+		if (!is_ignored(fault, call))
+			fault_disk_play(fault->disk, call, fault->played);
+	}
 	fault_disk_materialise(fault->disk, seed, target);
 }

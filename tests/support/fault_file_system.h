@@ -63,8 +63,8 @@ void fault_file_system_heal(struct fault_file_system *fault);
 /* Whether the armed fault has struck. */
 bool fault_file_system_struck(const struct fault_file_system *fault);
 
-/* Calls so far; the next one gets this number. */
-uint64_t fault_file_system_calls(const struct fault_file_system *fault);
+/* Calls so far; the next one gets this number. From any thread. */
+uint64_t fault_file_system_calls(struct fault_file_system *fault);
 
 /*
  * Whether call number `call` changes what a disk may hold, so that power cuts
@@ -76,6 +76,15 @@ bool fault_file_system_call_matters(
 /* "pwrite shard-0/current 0+4096", borrowed until the next such call. */
 const char *
 fault_file_system_describe(struct fault_file_system *fault, uint64_t call);
+
+/*
+ * From now on materialise() shows a disk that ignores the syncs of files and
+ * folders whose path fits `pattern`, as fnmatch(3) has it with FNM_PATHNAME;
+ * NULL: one that ignores none. How a test learns whether it would notice
+ * that a sync is missing.
+ */
+void fault_file_system_ignore_syncs(
+    struct fault_file_system *fault, const char *pattern);
 
 /*
  * Writes to `target`, which is created or empty, what the root may hold

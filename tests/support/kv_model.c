@@ -21,6 +21,24 @@ kv_model_deinit(struct kv_model *model)
 	*model = (struct kv_model){0};
 }
 
+void
+kv_model_copy(struct kv_model *to, const struct kv_model *from)
+{
+	CHECK(to->entries == NULL);
+	to->count = from->count;
+	to->capacity = from->count;
+	to->entries = mem_new_array(from->count + 1, sizeof(*to->entries));
+	for (size_t i = 0; i < from->count; i++) {
+		const struct kv_model_entry *entry = &from->entries[i];
+
+		to->entries[i] =
+		    (struct kv_model_entry){mem_dup_string(entry->key),
+			slice_of(mem_dup(entry->value.data, entry->value.size),
+			    entry->value.size),
+			entry->deadline_ms};
+	}
+}
+
 static size_t
 place_of(const struct kv_model *model, struct slice key)
 {

@@ -28,6 +28,9 @@ struct kv_model {
 
 void kv_model_deinit(struct kv_model *model);
 
+/* Makes the empty `to` hold what `from` does. */
+void kv_model_copy(struct kv_model *to, const struct kv_model *from);
+
 /* Does to the model what one command in a group of its own does. */
 void kv_model_apply(
     struct kv_model *model, const struct command *command, uint64_t now_ms);

@@ -224,8 +224,8 @@ grown_manifest_is_renewed_and_the_old_one_goes(void)
 	buffer_reserve(&point.writers, 100000);
 	memset(point.writers.data, 'x', 100000);
 	buffer_commit(&point.writers, 100000);
-	CU_ASSERT_FALSE(manifest_wants_renewal(manifest));
-	for (point.sequence = 1; !manifest_wants_renewal(manifest);
+	CU_ASSERT_FALSE(manifest_wants_renewal(manifest, 1 << 20));
+	for (point.sequence = 1; !manifest_wants_renewal(manifest, 1 << 20);
 	     point.sequence++) {
 		struct edit edit = {.recovery = &point};
 
@@ -233,7 +233,7 @@ grown_manifest_is_renewed_and_the_old_one_goes(void)
 		catalog.recovery.sequence = point.sequence;
 	}
 	ASSERT_OK(manifest_renew(manifest, &catalog, &err), &err);
-	CU_ASSERT_FALSE(manifest_wants_renewal(manifest));
+	CU_ASSERT_FALSE(manifest_wants_renewal(manifest, 1 << 20));
 	CU_ASSERT_FALSE(
 	    path_exists(scratch_path(&scratch, "manifest-0000000000000001")));
 	CU_ASSERT_TRUE(
@@ -261,10 +261,10 @@ large_manifest_is_renewed_early(void)
 	buffer_commit(&catalog.recovery.writers, size);
 	ASSERT_OK(manifest_renew(manifest, &catalog, &err), &err);
 	for (int i = 0; i < 2; i++) {
-		CU_ASSERT_FALSE(manifest_wants_renewal(manifest));
+		CU_ASSERT_FALSE(manifest_wants_renewal(manifest, 1 << 20));
 		ASSERT_OK(manifest_append(manifest, &edit, &err), &err);
 	}
-	CU_ASSERT_TRUE(manifest_wants_renewal(manifest));
+	CU_ASSERT_TRUE(manifest_wants_renewal(manifest, 1 << 20));
 	manifest_close(manifest);
 	catalog_deinit(&catalog);
 	scratch_deinit(&scratch);
