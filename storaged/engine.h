@@ -160,6 +160,8 @@ struct engine_status {
 		uint64_t bytes;
 	} levels[ENGINE_LEVEL_COUNT];
 	uint64_t compaction_debt_bytes;
+	uint64_t expired_bytes; /* in tables, at least */
+	uint64_t reclaim_lag_ms; /* since the first deadline of those */
 	uint64_t disk_free_bytes;
 	size_t writer_count;
 	const char *trouble; /* what goes wrong and is tried again, or "" */

@@ -45,7 +45,11 @@ struct engine {
 	uint64_t next_disk_check_ms;
 	uint64_t next_clock_ms;
 	uint64_t next_reclaim_ms;
+	uint64_t expired_bytes; /* as the metrics of these names */
+	uint64_t reclaim_lag_ms;
 	uint64_t reclaim_waiting_bytes; /* until the recovery point moves */
+	uint64_t still_bytes; /* in the active memtable, no more of them */
+	uint64_t still_since_ms; /* since then, by the monotonic clock */
 	uint64_t disk_free_bytes;
 	bool unsynced; /* the journal holds what no sync has covered */
 	struct error failure; /* not OK once the engine has ended */
@@ -79,7 +83,8 @@ uint64_t engine_now_ms(struct engine *engine);
 void engine_watch_reclaim(struct engine *engine, uint64_t now_ms);
 
 /* How old the active memtable may get at present. */
-uint64_t engine_memtable_age_ms_max(const struct engine *engine);
+uint64_t
+engine_memtable_age_ms_max(const struct engine *engine, uint64_t now_ms);
 
 /* What admission is judged by. */
 struct admission_load;

@@ -111,8 +111,8 @@ freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 	bool wanted =
 	    engine->flush_sequence > tree_frozen_sequence(engine->tree);
 	bool old = engine->active_since_ms != 0 &&
-	    now_ms >=
-		engine->active_since_ms + engine_memtable_age_ms_max(engine);
+	    now_ms >= engine->active_since_ms +
+		    engine_memtable_age_ms_max(engine, now_ms);
 
 	/* Freezing can wait for space; only a write must have it at once. */
 	if (tree_wants_spare(engine->tree))
@@ -251,6 +251,8 @@ engine_status(const struct engine *engine, struct engine_status *out)
 	    .table_bytes = catalog_bytes(catalog),
 	    .table_count = catalog_table_count(catalog),
 	    .compaction_debt_bytes = load.debt_bytes,
+	    .expired_bytes = engine->expired_bytes,
+	    .reclaim_lag_ms = engine->reclaim_lag_ms,
 	    .disk_free_bytes = engine->disk_free_bytes,
 	    .writer_count = apply_writer_count(engine->apply),
 	    .trouble = maintenance_trouble(engine->maintenance),

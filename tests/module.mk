@@ -5,6 +5,7 @@ ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
 $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_crash,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_checkpoint,storaged,$(ENGINE_SUPPORT))
+$(call test_program,model/test_engine_reclaim,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_threads,storaged)
 CRASH_SUPPORT := tests/support/crash_workload.c $(ENGINE_SUPPORT)
 $(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))
