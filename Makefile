@@ -15,8 +15,13 @@ FLAGS_debug := -O0 -g3 -DKVSTORE_CHECK_SLOW
 FLAGS_asan := -O1 -g -DKVSTORE_CHECK_SLOW -fno-omit-frame-pointer \
     -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -DKVSTORE_CHECK_SLOW -fsanitize=thread
+# Fuzz targets alone, and by clang: make fuzz. Its pointer-overflow objects to
+# NULL + 0, which empty slices come to, and which C2y allows.
+FLAGS_fuzz := -O1 -g -DKVSTORE_CHECK_SLOW -fno-omit-frame-pointer \
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+    -fno-sanitize=pointer-overflow
 ifeq ($(FLAGS_$(MODE)),)
-$(error MODE is $(MODE); it must be release, debug, asan or tsan)
+$(error MODE is $(MODE); it must be release, debug, asan, tsan or fuzz)
 endif
 CPPFLAGS += -I. -D_GNU_SOURCE -DKVSTORE_VERSION='"$(VERSION)"'
 CFLAGS += -std=c11 $(FLAGS_$(MODE)) $(WARNINGS) -fstack-protector-strong
@@ -33,7 +38,7 @@ MODULES := common/base common/log common/codec common/os common/command \
     frontend frontend/gate frontend/core frontend/protocol frontend/client \
     frontend/exporter frontend/http \
     frontend/tcp frontend/kvctl tests/support tests/support/apply \
-    tests/support/memory tests/support/sink tests/support/ipc
+    tests/support/memory tests/support/sink tests/support/ipc tests/fuzz
 include $(addsuffix /module.mk,$(MODULES))
 include systemd/module.mk
 include tests/module.mk
@@ -54,7 +59,7 @@ run: deps-run build ## build, and start one node on ./data in the foreground
 
 deps: deps-test ## install what building and testing need (Debian)
 
-deps-build deps-run deps-test deps-bench:
+deps-build deps-run deps-test deps-bench deps-fuzz:
 	@./tests/support/deps.sh $(@:deps-%=%)
 
 fmt: ## format every source file

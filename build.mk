@@ -5,6 +5,7 @@
 #   $(call unit_tests,FOLDER,NAMES OF tests/unit/FOLDER/NAME.c,MORE FOLDERS)
 #   $(call bench_program,NAME OF tests/bench/NAME.c,FOLDERS,MORE SOURCES)
 #   $(call test_program,NAME OF tests/NAME.c,FOLDERS,MORE SOURCES)
+#   $(call fuzz_target,NAME OF tests/fuzz/fuzz_NAME.c,FOLDERS)
 #
 # A program is linked with the transitive closure of the folders it uses, in
 # layer order, so that nobody lists a library twice. Shared libraries that no
@@ -15,6 +16,7 @@ PROGRAMS :=
 UNIT_TESTS :=
 BENCH_PROGRAMS :=
 TEST_PROGRAMS :=
+FUZZ_TARGETS :=
 
 reverse = $(if $(1),$(call reverse,$(wordlist 2,999,$(1))) $(firstword $(1)))
 closure = $(sort $(1) $(foreach f,$(1),$(if $(USES_$(f)),\
@@ -63,6 +65,13 @@ TEST_PROGRAMS += $(BUILD)/tests/$(1)
 $(call link_rule,$(BUILD)/tests/$(1),$(BUILD)/tests/$(1).o $(addprefix $(BUILD)/,$(3:.c=.o)),$(2) tests/support)
 endef
 test_program = $(eval $(test_program_rule))
+
+define fuzz_target_rule
+FUZZ_TARGETS += $(BUILD)/tests/fuzz/fuzz_$(1)
+$(call link_rule,$(BUILD)/tests/fuzz/fuzz_$(1),$(BUILD)/tests/fuzz/fuzz_$(1).o $(addprefix $(BUILD)/,$(FUZZ_MAIN:.c=.o)),$(2) tests/fuzz)
+$(if $(FUZZ_MAIN),,$(BUILD)/tests/fuzz/fuzz_$(1): LDFLAGS += -fsanitize=fuzzer)
+endef
+fuzz_target = $(eval $(fuzz_target_rule))
 
 ifeq ($(V),1)
 SAY := @:

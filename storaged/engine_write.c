@@ -54,7 +54,6 @@ rotate(struct engine *engine, const struct apply_need *need, struct error *err)
 		need->ranges, err) != STATUS_OK)
 		return error_wrap(err, "new memtable");
 	engine->active_since_ms = 0;
-	engine->tick_wanted = true;
 	return STATUS_OK;
 }
 
@@ -176,8 +175,7 @@ static enum status
 commit_journal(struct engine *engine, struct error *err)
 {
 	bool sync = engine->options.sync == ENGINE_SYNC_ALWAYS;
-	uint64_t begun_ns =
-	    sync ? clock_monotonic_ns(engine->options.clock) : 0;
+	uint64_t begun_ns = clock_monotonic_ns(engine->options.clock);
 
 	if (journal_commit(engine->journal, sync, err) != STATUS_OK)
 		return error_wrap(err, "journal");
@@ -340,13 +338,11 @@ enum status
 engine_write(struct engine *engine, struct engine_request *requests,
     size_t count, struct error *err)
 {
-	struct round round; /* its arrays are large: filled as they are used */
+	struct round round = {.count = 0};
 	uint64_t now_ms;
 
 	if (engine->failure.code != STATUS_OK)
 		return error_copy(err, &engine->failure);
-	round.count = 0;
-	round.need = (struct apply_need){0};
 	now_ms = engine_now_ms(engine);
 	for (size_t i = 0; i < count; i++) {
 		if (write_one(engine, &round, &requests[i], now_ms, err) !=

@@ -15,7 +15,7 @@ $(call test_program,support/fake_worker,common/worker common/os,)
 
 test: deps-test ## the test suite (MODE=asan or tsan for sanitizers)
 	@$(MAKE) --no-print-directory -j$$(nproc) programs unit-tests \
-	    test-programs
+	    test-programs fuzz-targets
 	@./tests/run.sh $(BUILD)
 
 unit: ## the unit tests alone, without installing anything
@@ -30,6 +30,18 @@ torture: deps-test ## the long proofs, under sanitizers (PROOFS=names: those)
 torture-kill: deps-test ## kill each worker 50 times under load
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@KVSTORE_BUILD=$(BUILD) KILLS=50 ./tests/system/test_kill_workers
+
+FUZZ_SECONDS ?= 60
+fuzz: deps-fuzz ## each decoder against made-up bytes (FUZZ=names: those)
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=fuzz CC=clang \
+	    fuzz-targets
+	@./tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+fuzz-seeds: deps-test ## write the seeds of tests/fuzz/corpus anew
+	@$(MAKE) --no-print-directory -j$$(nproc) \
+	    $(BUILD)/tests/fuzz/seeds
+	@rm -f tests/fuzz/corpus/*/seed-*
+	@$(BUILD)/tests/fuzz/seeds tests/fuzz/corpus
 
 unit-tests: $(UNIT_TESTS)
 

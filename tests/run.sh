@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the tests of one build: run.sh BUILD [unit|component|system]...
+# Runs the tests of one build: run.sh BUILD [unit|fuzz|component|...]...
 # Each test is a process of its own; its output is shown only if it fails.
 # The last line counts them, and the exit code follows from that count.
 set -u
 build=$1
 shift
-kinds=${*:-unit component model system}
+kinds=${*:-unit fuzz component model system}
 logs=$build/test-logs
 mkdir -p "$logs"
 

@@ -12,14 +12,17 @@ test="$run libcunit1-dev python3 prometheus bsdextrautils"
 bench="$test redis-server nginx-light wrk"
 # The engines that ours is measured beside.
 peers="$build python3 librocksdb-dev libleveldb-dev liblmdb-dev"
+# libFuzzer is clang's; llvm prints stacks and measures coverage.
+fuzz="$test clang libclang-rt-dev llvm"
 case $1 in
 build) wanted=$build ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
 bench) wanted=$bench ;;
 peers) wanted=$peers ;;
+fuzz) wanted=$fuzz ;;
 *)
-	echo "deps.sh: '$1' is none of build, run, test, bench, peers" >&2
+	echo "deps.sh: '$1' is none of build, run, test, bench, peers, fuzz" >&2
 	exit 64
 	;;
 esac

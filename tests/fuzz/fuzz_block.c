@@ -1,0 +1,139 @@
+/*
+ * The raw bytes of one block, and what decompression makes of stored ones. The
+ * first byte says which: 0 raw, else a compression. Entries lie in the block;
+ * one that is read and written again is the same; a seek in a block whose keys
+ * ascend finds the first that is not less.
+ */
+#include "common/base/mem.h"
+#include "common/lsm/table/compression.h"
+#include "common/lsm/table/table_block.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/entry_program.h"
+
+#define RAW_BYTES_MAX 20000
+#define COUNT_MAX 2000
+
+struct walk {
+	struct block_view view;
+	struct entry entries[COUNT_MAX];
+	uint32_t count; /* entries read without fault */
+	bool ascends;
+};
+
+static void
+write_again(const struct entry *entry)
+{
+	size_t size = block_entry_size(entry);
+	uint8_t *bytes = mem_new(size);
+	struct entry again;
+	uint32_t next;
+
+	block_entry_write(bytes, entry);
+	CHECK(block_entry_read(bytes, (uint32_t)size, 0, &again, &next));
+	CHECK(entry_program_same(entry, &again));
+	CHECK(next == size);
+	mem_free(bytes);
+}
+
+static void
+walk_entries(struct walk *walk)
+{
+	const struct block_view *view = &walk->view;
+
+	walk->ascends = true;
+	for (uint32_t i = 0; i < view->count && i < COUNT_MAX; i++) {
+		struct entry *entry = &walk->entries[i];
+		uint32_t next;
+
+		if (!block_entry_read(view->data, view->entries_size,
+			block_view_position(view, i), entry, &next))
+			return;
+		CHECK(entry->value.data + entry->value.size <=
+		    view->data + view->entries_size);
+		if (entry->kind == ENTRY_PUT || entry->value.size == 0)
+			write_again(entry);
+		walk->ascends &=
+		    i == 0 || slice_compare(entry[-1].key, entry->key) < 0;
+		walk->count++;
+	}
+}
+
+static void
+seek(const struct walk *walk, struct slice key)
+{
+	uint32_t position;
+	uint32_t index;
+
+	if (!block_view_seek(&walk->view, key, &index, &position)) {
+		CHECK(walk->count < walk->view.count);
+		return;
+	}
+	CHECK(index <= walk->view.count);
+	if (!walk->ascends || walk->count < walk->view.count)
+		return;
+	CHECK(
+	    index == 0 || slice_compare(walk->entries[index - 1].key, key) < 0);
+	CHECK(index == walk->count ||
+	    slice_compare(walk->entries[index].key, key) >= 0);
+}
+
+static void
+read_block(struct slice raw)
+{
+	struct walk *walk;
+
+	/* The reader's blocks are never empty or larger than 32 bits. */
+	walk = mem_new(sizeof(*walk));
+	if (block_view_open(raw, &walk->view)) {
+		CHECK(walk->view.count > 0);
+		CHECK(walk->view.entries_size <= raw.size);
+		walk_entries(walk);
+		seek(walk, SLICE_EMPTY);
+		seek(walk, slice_of("k", 1));
+		for (uint32_t i = 0; i < walk->count && i < 50; i++)
+			seek(walk, walk->entries[i].key);
+	}
+	mem_free(walk);
+}
+
+static void
+decompress(struct slice stored, enum compression compression, size_t raw_size)
+{
+	struct compressor *compressor = compressor_create();
+	uint8_t *raw = mem_new(raw_size);
+	uint8_t *packed = mem_new(2 * raw_size + 1000);
+	uint8_t *again = mem_new(raw_size);
+	size_t size;
+
+	if (compressor_decompress(
+		compressor, compression, stored, raw, raw_size)) {
+		size = compressor_compress(compressor, compression,
+		    slice_of(raw, raw_size), packed, 2 * raw_size + 1000);
+		CHECK(size > 0);
+		CHECK(compressor_decompress(compressor, compression,
+		    slice_of(packed, size), again, raw_size));
+		CHECK(memcmp(raw, again, raw_size) == 0);
+		read_block(slice_of(raw, raw_size));
+	}
+	mem_free(raw);
+	mem_free(packed);
+	mem_free(again);
+	compressor_close(compressor);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice input = slice_of(data, size);
+	enum compression compression =
+	    (enum compression)fuzz_take_number(&input, 0, 2);
+	size_t raw_size;
+
+	if (compression == COMPRESSION_NONE) {
+		read_block(input);
+		return 0;
+	}
+	raw_size = (size_t)fuzz_take_number(&input, 1, RAW_BYTES_MAX);
+	decompress(input, compression, raw_size);
+	return 0;
+}
