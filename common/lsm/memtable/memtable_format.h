@@ -12,6 +12,10 @@
  * its *versions*, newest first, through `older`. A node also leads to the
  * one created before it. *Range tombstones* are a list of their own.
  *
+ * A bucket's low half is its newest node's offset. The upper half has a bit
+ * set, one of 32 by the hash's top bits, for each of its nodes: so a lookup
+ * of a key that is not here nearly always ends without touching a node.
+ *
  * Order grows downwards. The first MEMTABLE_TAIL_COUNT nodes are sorted into
  * a *run*, an array of node offsets; so are the next, and so on. Where four
  * runs of one size would stand side by side, one run of all their nodes is
@@ -68,6 +72,13 @@ struct memtable_header {
 	uint8_t unused_node_line[56];
 };
 
+/* The bit in a bucket that stands for keys with this hash. */
+static inline uint64_t
+memtable_bucket_mark(uint64_t hash)
+{
+	return UINT64_C(1) << (32 + (hash >> 59));
+}
+
 struct memtable_node {
 	uint32_t next; /* node in the same bucket */
 	uint32_t previous; /* node created before this one */
@@ -119,7 +130,9 @@ static_assert(offsetof(struct memtable_node, key) == 20, "packed");
 static_assert(offsetof(struct memtable_version, bytes) == 16, "packed");
 static_assert(offsetof(struct memtable_range, bytes) == 20, "packed");
 static_assert(sizeof(_Atomic uint32_t) == 4, "plain words");
+static_assert(sizeof(_Atomic uint64_t) == 8, "plain words");
 static_assert(ATOMIC_INT_LOCK_FREE == 2, "shared between processes");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared between processes");
 
 /* `size` rounded up to whole units. */
 static inline size_t

@@ -26,7 +26,7 @@ struct memtable_reader {
 	uint32_t bucket_mask;
 	uint64_t number;
 	const struct memtable_header *header;
-	const _Atomic uint32_t *buckets;
+	const _Atomic uint64_t *buckets;
 };
 
 /* Fills in `map` for a memtable whose header is known to be good. */
@@ -38,6 +38,17 @@ void memtable_map_init(
 
 /* Every fixed part (and a version's deadline) has at most so many units. */
 #define MEMTABLE_FIXED_UNITS_MAX 3
+
+/* The newest node that a key with this hash can be behind; 0: it is absent. */
+static inline uint32_t
+memtable_map_head(const struct memtable_reader *map, uint64_t hash)
+{
+	uint64_t bucket = atomic_load_explicit(
+	    &map->buckets[hash & map->bucket_mask], memory_order_acquire);
+
+	return (bucket & memtable_bucket_mark(hash)) != 0 ? (uint32_t)bucket
+							  : 0;
+}
 
 /* The place of a fixed part; NULL when it is not within the mapping. */
 static inline const void *

@@ -22,7 +22,7 @@ static enum status
 header_verify(const struct memtable_header *header, uint64_t size_bytes,
     uint64_t number, const uint8_t *store_id, struct error *err)
 {
-	const uint64_t buckets_max = size_bytes / sizeof(uint32_t);
+	const uint64_t buckets_max = size_bytes / sizeof(uint64_t);
 
 	if (header->magic != MEMTABLE_MAGIC)
 		return error_set(err, STATUS_CORRUPT, "it is no memtable");
@@ -60,7 +60,7 @@ memtable_map_init(
 	map->size_bytes = size_bytes;
 	map->number = header->number;
 	map->bucket_mask = header->bucket_count - 1;
-	map->buckets = (const _Atomic uint32_t *)(header + 1);
+	map->buckets = (const _Atomic uint64_t *)(header + 1);
 	map->first = (uint32_t)(memtable_round(fixed) / MEMTABLE_UNIT_BYTES);
 	map->span = (uint32_t)(size_bytes / MEMTABLE_UNIT_BYTES) -
 	    MEMTABLE_FIXED_UNITS_MAX + 1 - map->first;
@@ -119,9 +119,7 @@ memtable_reader_get(const struct memtable_reader *reader,
     struct error *err)
 {
 	uint32_t hash_high = (uint32_t)(query->hash >> 32);
-	uint32_t offset = atomic_load_explicit(
-	    &reader->buckets[query->hash & reader->bucket_mask],
-	    memory_order_acquire);
+	uint32_t offset = memtable_map_head(reader, query->hash);
 	const struct memtable_node *node;
 	bool visible;
 
@@ -161,9 +159,8 @@ void
 memtable_reader_prefetch_node(
     const struct memtable_reader *reader, uint64_t hash)
 {
-	const uint8_t *node = memtable_map_at(reader,
-	    atomic_load_explicit(&reader->buckets[hash & reader->bucket_mask],
-		memory_order_acquire));
+	const uint8_t *node =
+	    memtable_map_at(reader, memtable_map_head(reader, hash));
 
 	if (node == NULL)
 		return;

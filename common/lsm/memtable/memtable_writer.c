@@ -21,7 +21,7 @@
 	(offsetof(struct memtable_range, bytes) + MEMTABLE_UNIT_BYTES - 1)
 
 /* One bucket for so many bytes: about one for each small entry. */
-#define BUCKET_EVERY_BYTES 64
+#define BUCKET_EVERY_BYTES 128
 
 struct memtable_writer {
 	uint8_t *base;
@@ -29,7 +29,7 @@ struct memtable_writer {
 	size_t low; /* where the free space begins */
 	size_t used_fixed; /* bytes of header and buckets */
 	struct memtable_header *header;
-	_Atomic uint32_t *buckets;
+	_Atomic uint64_t *buckets;
 	uint32_t newest_node;
 	uint64_t first_sequence;
 	struct memtable_tiers tiers;
@@ -109,7 +109,7 @@ memtable_writer_create(struct file_system *fs, const char *path,
 	writer->base = base;
 	writer->size_bytes = size_bytes;
 	writer->header = base;
-	writer->buckets = (_Atomic uint32_t *)(writer->header + 1);
+	writer->buckets = (_Atomic uint64_t *)(writer->header + 1);
 	writer->first_sequence = options->first_sequence;
 	memtable_map_init(&writer->reader, base, size_bytes);
 	writer->used_fixed = (size_t)writer->reader.first * MEMTABLE_UNIT_BYTES;
@@ -248,20 +248,22 @@ node_find(const struct memtable_writer *writer, uint32_t head, struct slice key,
 /* Adds a node with one version and makes it known to readers. */
 static void
 node_add(struct memtable_writer *writer, const struct entry *entry,
-    uint64_t hash, _Atomic uint32_t *bucket)
+    uint64_t hash, _Atomic uint64_t *bucket)
 {
 	uint32_t offset = take_space(
 	    writer, offsetof(struct memtable_node, key) + entry->key.size);
 	struct memtable_node *node = at(writer, offset);
+	uint64_t before = atomic_load_explicit(bucket, memory_order_relaxed);
+	uint64_t marks = (before >> 32 << 32) | memtable_bucket_mark(hash);
 
-	node->next = atomic_load_explicit(bucket, memory_order_relaxed);
+	node->next = (uint32_t)before;
 	node->previous = writer->newest_node;
 	node->hash = (uint32_t)(hash >> 32);
 	node->key_size = (uint32_t)entry->key.size;
 	memcpy(node->key, entry->key.data, entry->key.size);
 	atomic_store_explicit(&node->newest, version_write(writer, entry, 0),
 	    memory_order_relaxed);
-	atomic_store_explicit(bucket, offset, memory_order_release);
+	atomic_store_explicit(bucket, marks | offset, memory_order_release);
 	atomic_store_explicit(
 	    &writer->header->newest_node, offset, memory_order_release);
 	writer->newest_node = offset;
@@ -273,7 +275,7 @@ void
 memtable_writer_add(
     struct memtable_writer *writer, const struct entry *entry, uint64_t hash)
 {
-	_Atomic uint32_t *bucket =
+	_Atomic uint64_t *bucket =
 	    &writer->buckets[hash & writer->reader.bucket_mask];
 	struct memtable_node *node;
 
@@ -283,9 +285,8 @@ memtable_writer_add(
 	CHECK(entry->kind == ENTRY_PUT || entry->kind == ENTRY_TOMBSTONE);
 	CHECK_SLOW(hash == hash64(entry->key));
 	sequence_take(writer, entry->sequence);
-	node = node_find(writer,
-	    atomic_load_explicit(bucket, memory_order_relaxed), entry->key,
-	    hash);
+	node = node_find(
+	    writer, memtable_map_head(&writer->reader, hash), entry->key, hash);
 	if (node == NULL)
 		node_add(writer, entry, hash, bucket);
 	else
