@@ -14,8 +14,12 @@
 #include "common/lsm/table/table_footer.h"
 #include "common/os/file.h"
 
-/* Finished bytes are written in runs of about this size. */
-#define WRITE_BYTES 262144
+/*
+ * Finished bytes are written in whole runs of this size: a huge page, which
+ * the page cache then holds, and mappings show, as one where the file system
+ * can. A lookup spends much of its time on finding out where pages are.
+ */
+#define WRITE_BYTES (2u << 20)
 #define INDEX_CAPACITY_MIN 1024
 
 struct table_builder {
@@ -288,19 +292,30 @@ table_builder_close(struct table_builder *builder)
 	mem_free(builder);
 }
 
-/* Writes what is gathered; no block may be in progress. */
+/* Writes the first `size` bytes gathered; no block may be in progress. */
 static enum status
-flush(struct table_builder *builder, struct error *err)
+flush(struct table_builder *builder, size_t size, struct error *err)
 {
-	struct slice bytes = buffer_slice(&builder->out);
+	struct buffer *out = &builder->out;
 
-	if (file_write_at(builder->file, builder->written, bytes, err) !=
-	    STATUS_OK)
+	if (file_write_at(builder->file, builder->written,
+		slice_of(out->data, size), err) != STATUS_OK)
 		return error_wrap(err, "build table");
-	builder->written += bytes.size;
-	buffer_clear(&builder->out, SIZE_MAX);
-	builder->block_start = 0;
+	builder->written += size;
+	memmove(out->data, out->data + size, out->end - size);
+	out->end -= size;
+	builder->block_start = out->end;
 	return STATUS_OK;
+}
+
+static enum status
+flush_runs(struct table_builder *builder, struct error *err)
+{
+	size_t size = buffer_size(&builder->out);
+
+	return size < WRITE_BYTES
+	    ? STATUS_OK
+	    : flush(builder, size - size % WRITE_BYTES, err);
 }
 
 /*
@@ -364,7 +379,7 @@ finish_block(struct table_builder *builder, struct error *err)
 	builder->summary.raw_bytes += raw_size;
 	builder->position_count = 0;
 	builder->block_start = builder->out.end;
-	return builder->out.end < WRITE_BYTES ? STATUS_OK : flush(builder, err);
+	return flush_runs(builder, err);
 }
 
 static enum status
@@ -470,16 +485,15 @@ write_section(struct table_builder *builder, enum table_section_id id,
 			table_seed(builder->footer.number, id, i)));
 		buffer_commit(&builder->checksums, 4);
 	}
-	if (bytes.size < WRITE_BYTES) {
-		buffer_append_slice(&builder->out, bytes);
-		return STATUS_OK;
+	while (bytes.size > 0) {
+		size_t size =
+		    bytes.size < WRITE_BYTES ? bytes.size : WRITE_BYTES;
+
+		buffer_append(&builder->out, bytes.data, size);
+		bytes = slice_of(bytes.data + size, bytes.size - size);
+		if (flush_runs(builder, err) != STATUS_OK)
+			return err->code;
 	}
-	if (flush(builder, err) != STATUS_OK)
-		return err->code;
-	if (file_write_at(builder->file, builder->written, bytes, err) !=
-	    STATUS_OK)
-		return error_wrap(err, "build table");
-	builder->written += bytes.size;
 	return STATUS_OK;
 }
 
@@ -538,5 +552,5 @@ write_end(struct table_builder *builder, struct error *err)
 	table_footer_encode(
 	    footer, buffer_reserve(&builder->out, TABLE_FOOTER_BYTES));
 	buffer_commit(&builder->out, TABLE_FOOTER_BYTES);
-	return flush(builder, err);
+	return flush(builder, buffer_size(&builder->out), err);
 }

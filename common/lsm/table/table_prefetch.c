@@ -28,8 +28,6 @@ table_reader_prefetch_entry(const struct table_reader *reader, uint64_t hash)
 
 		if (offset >= reader->footer.sections[0].offset)
 			return;
-		__builtin_prefetch(reader->map + offset);
-		__builtin_prefetch(reader->map + offset + TABLE_LINE_BYTES);
-		__builtin_prefetch(reader->map + offset + 2 * TABLE_LINE_BYTES);
+		table_reader_fetch(reader, reader->map + offset);
 	}
 }

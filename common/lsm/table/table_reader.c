@@ -267,6 +267,19 @@ open_sections(struct table_reader *reader, const uint8_t *checksums)
 		    8);
 }
 
+/* See table_reader_fetch(). An average entry may begin late in a line. */
+static uint32_t
+fetch_bytes(const struct table_summary *summary)
+{
+	uint64_t average = summary->entry_count == 0
+	    ? 0
+	    : summary->raw_bytes / summary->entry_count;
+
+	return average < TABLE_READER_FETCH_BYTES_MAX
+	    ? (uint32_t)average
+	    : TABLE_READER_FETCH_BYTES_MAX;
+}
+
 /* Reads and checks the tail: the summary and the sections' checksums. */
 static enum status
 open_tail(struct table_reader *reader, struct file *file, struct error *err)
@@ -298,6 +311,7 @@ open_tail(struct table_reader *reader, struct file *file, struct error *err)
 		return err->code;
 	reader->summary.number = footer->number;
 	reader->summary.size_bytes = footer->file_size;
+	reader->fetch_bytes = fetch_bytes(&reader->summary);
 	open_sections(reader, bytes.data);
 	/*
 	 * Lookups come from anywhere: reading ahead around each would bring in
@@ -320,9 +334,7 @@ get_at_offset(struct table_reader *reader, uint64_t offset, struct entry *out,
 
 	if (UNLIKELY(offset >= end))
 		return error_set(err, STATUS_CORRUPT, "locator out of bounds");
-	/* A value often lies on the next line; it is fetched meanwhile. */
-	__builtin_prefetch(bytes);
-	__builtin_prefetch(bytes + 64);
+	table_reader_fetch(reader, bytes);
 	if (UNLIKELY((reader->seen_pages[page / 64] >> (page % 64) & 1) == 0) &&
 	    table_reader_check_place(reader, offset, err) != STATUS_OK)
 		return err->code;

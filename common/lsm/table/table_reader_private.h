@@ -20,6 +20,7 @@
 #include "common/lsm/table/table_summary.h"
 
 #define TABLE_READER_PAGE_BYTES 4096
+#define TABLE_READER_FETCH_BYTES_MAX 1024
 
 struct table_reader {
 	char *path;
@@ -39,11 +40,26 @@ struct table_reader {
 	 * that holds bytes of intact blocks only. Else NULL.
 	 */
 	uint64_t *seen_pages;
+	uint32_t fetch_bytes; /* as many as an average entry has */
 	struct compressor *compressor;
 	struct block_cache *cache; /* borrowed; may be NULL */
 	struct table_block_list cached;
 	uint64_t id; /* in the cache */
 };
+
+/*
+ * Lets all lines of the entry at `bytes` come at once: how many there are,
+ * its header would tell only once it has come itself.
+ */
+static inline void
+table_reader_fetch(const struct table_reader *reader, const uint8_t *bytes)
+{
+	const uint8_t *end = bytes + reader->fetch_bytes;
+
+	for (; bytes < end; bytes += TABLE_LINE_BYTES)
+		__builtin_prefetch(bytes);
+	__builtin_prefetch(end);
+}
 
 /*
  * The raw bytes of block `number`, checked, borrowed until the pin is released
