@@ -51,7 +51,10 @@ struct engine_options {
 	uint64_t manifest_bytes_min; /* 1 MiB; a shorter one is not renewed */
 	size_t block_bytes; /* 4 KiB */
 	size_t cache_bytes; /* 32 MiB of decompressed blocks */
-	uint64_t disk_reserve_bytes; /* 64 MiB must stay free */
+	/* Of disk space, as commit/space.h has it; by default by the disk. */
+	uint64_t disk_soft_bytes; /* less left: only deletes are taken */
+	uint64_t disk_hard_bytes; /* less left: only reads */
+	uint64_t disk_reserve_bytes; /* held back for what must go on */
 	uint64_t memtable_age_ms_max; /* 60 s; older ones are flushed */
 	enum engine_sync sync;
 	uint64_t sync_interval_ms; /* 1 s */
@@ -83,8 +86,9 @@ enum status engine_close(struct engine *engine, struct error *err);
 /*
  * Writes batches as one group: one journal write and one sync for all of
  * them. A request's status tells: OK (see the reply); INVALID (not applied);
- * BUSY or NO_SPACE (not applied, try again later); NOT_FOUND (the writer is
- * not registered; not applied); UNKNOWN (applied earlier, its reply is gone).
+ * BUSY or NO_SPACE (not applied, try again later; a batch that only deletes
+ * is taken for longer than others); NOT_FOUND (the writer is not registered;
+ * not applied); UNKNOWN (applied earlier, its reply is gone).
  */
 enum status engine_write(struct engine *engine, struct engine_request *requests,
     size_t count, struct error *err) MUST_CHECK;
@@ -163,6 +167,8 @@ struct engine_status {
 	uint64_t expired_bytes; /* in tables, at least */
 	uint64_t reclaim_lag_ms; /* since the first deadline of those */
 	uint64_t disk_free_bytes;
+	uint64_t disk_reserve_bytes; /* held now */
+	const char *disk_state; /* "ok", "soft", "hard" */
 	size_t writer_count;
 	const char *trouble; /* what goes wrong and is tried again, or "" */
 	const char *flush_trouble; /* the same of flushing alone */

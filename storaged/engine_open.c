@@ -8,6 +8,7 @@
 #include "common/os/bus_guard.h"
 #include "storaged/engine_state.h"
 #include "storaged/maintenance/maintenance.h"
+#include "storaged/reserve/reserve.h"
 #include "storaged/tree/tree.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -56,8 +57,6 @@ fill_defaults(struct engine_options *options)
 		options->block_bytes = 4096;
 	if (options->cache_bytes == 0)
 		options->cache_bytes = 32 * MIB;
-	if (options->disk_reserve_bytes == 0)
-		options->disk_reserve_bytes = 64 * MIB;
 	if (options->memtable_age_ms_max == 0)
 		options->memtable_age_ms_max = 60000;
 	if (options->sync_interval_ms == 0)
@@ -145,8 +144,6 @@ create_maintenance(struct engine *engine)
 	    .journal_segment_bytes = options->journal_segment_bytes,
 	    .block_bytes = options->block_bytes,
 	    .table_bytes_max = options->table_bytes_max,
-	    /* The journal and flushes need the rest of the reserve. */
-	    .disk_left_min = options->disk_reserve_bytes / 2,
 	    .threads = !options->without_threads,
 	};
 
@@ -234,6 +231,7 @@ engine_open(const struct engine_options *options, struct engine **out,
 	clock = engine->options.clock;
 	bus_guard_install();
 	if (make_directories(engine, err) != STATUS_OK ||
+	    engine_space_open(engine, err) != STATUS_OK ||
 	    open_tree(engine, err) != STATUS_OK)
 		goto fail;
 	create_maintenance(engine);
@@ -277,6 +275,7 @@ engine_close(struct engine *engine, struct error *err)
 	engine_checkpoint_close(engine);
 	journal_close(engine->journal);
 	apply_close(engine->apply);
+	reserve_close(engine->space.reserve);
 	tree_close(engine->tree);
 	mem_free(engine);
 	return status;

@@ -12,6 +12,7 @@
 #include "storaged/commit/stamp.h"
 #include "storaged/compaction/pick.h"
 #include "storaged/engine.h"
+#include "storaged/engine_space.h"
 
 /* Memtables that may wait to be flushed: in recovery, and in service. */
 #define FROZEN_RECOVERY_MAX 2
@@ -42,7 +43,6 @@ struct engine {
 	uint64_t flush_sequence; /* wanted in tables: see engine_tick() */
 	uint64_t active_since_ms; /* monotonic; 0: the memtable is empty */
 	uint64_t next_sync_ms;
-	uint64_t next_disk_check_ms;
 	uint64_t next_clock_ms;
 	uint64_t next_reclaim_ms;
 	uint64_t expired_bytes; /* as the metrics of these names */
@@ -50,7 +50,7 @@ struct engine {
 	uint64_t reclaim_waiting_bytes; /* until the recovery point moves */
 	uint64_t still_bytes; /* in the active memtable, no more of them */
 	uint64_t still_since_ms; /* since then, by the monotonic clock */
-	uint64_t disk_free_bytes;
+	struct engine_space space;
 	bool unsynced; /* the journal holds what no sync has covered */
 	struct error failure; /* not OK once the engine has ended */
 };

@@ -8,10 +8,13 @@
 #include "storaged/commit/admission.h"
 #include "storaged/engine_state.h"
 #include "storaged/maintenance/maintenance.h"
+#include "storaged/reserve/reserve.h"
 #include "storaged/tree/tree.h"
 
-#define DISK_CHECK_MS 200
 #define CLOCK_TICK_MS 1000
+
+/* The age at which a memtable is flushed while the disk is short. */
+#define SHORT_AGE_MS_MAX 1000
 
 struct admission_load
 engine_load(const struct engine *engine)
@@ -49,22 +52,6 @@ engine_now_ms(struct engine *engine)
 	control_set_clock_offset(tree_control(engine->tree),
 	    (int64_t)now_ms - (int64_t)monotonic_ms);
 	return now_ms > store_ms ? now_ms : store_ms;
-}
-
-static void
-check_disk(struct engine *engine, uint64_t now_ms)
-{
-	struct directory_space space;
-	struct error ignored;
-
-	if (now_ms < engine->next_disk_check_ms)
-		return;
-	engine->next_disk_check_ms = now_ms + DISK_CHECK_MS;
-	if (directory_space(engine->options.fs, engine->shard_directory, &space,
-		&ignored) != STATUS_OK)
-		return;
-	engine->disk_free_bytes = space.free_bytes;
-	metrics_set(METRIC_DISK_FREE_BYTES, 0, 0, engine->disk_free_bytes);
 }
 
 static enum status
@@ -110,9 +97,14 @@ freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 	size_t frozen = tree_frozen_count(engine->tree);
 	bool wanted =
 	    engine->flush_sequence > tree_frozen_sequence(engine->tree);
-	bool old = engine->active_since_ms != 0 &&
-	    now_ms >= engine->active_since_ms +
-		    engine_memtable_age_ms_max(engine, now_ms);
+	uint64_t age_ms_max = engine_memtable_age_ms_max(engine, now_ms);
+	bool old;
+
+	/* What was deleted gives space back only from tables. */
+	if (engine->space.state != SPACE_OK && age_ms_max > SHORT_AGE_MS_MAX)
+		age_ms_max = SHORT_AGE_MS_MAX;
+	old = engine->active_since_ms != 0 &&
+	    now_ms >= engine->active_since_ms + age_ms_max;
 
 	/* Freezing can wait for space; only a write must have it at once. */
 	if (tree_wants_spare(engine->tree))
@@ -131,9 +123,10 @@ publish_state(struct engine *engine)
 	enum control_write_state state = CONTROL_WRITES_OK;
 	const struct memtable_stats *stats = tree_active_stats(engine->tree);
 
-	if (engine->disk_free_bytes < engine->options.disk_reserve_bytes ||
-	    admission_refuses(&load))
+	if (engine->space.state == SPACE_HARD || admission_refuses(&load))
 		state = CONTROL_WRITES_READ_ONLY;
+	else if (engine->space.state == SPACE_SOFT)
+		state = CONTROL_WRITES_DELETES_ONLY;
 	else if (delay_us > 0)
 		state = CONTROL_WRITES_DELAYED;
 	control_set_write_state(tree_control(engine->tree), state,
@@ -165,7 +158,7 @@ engine_tick(struct engine *engine, struct error *err)
 
 	if (engine->failure.code != STATUS_OK)
 		return error_copy(err, &engine->failure);
-	check_disk(engine, now_ms);
+	engine_space_check(engine, now_ms);
 	if (freeze_when_due(engine, now_ms, err) != STATUS_OK ||
 	    maintenance_step(engine->maintenance, now_ms, err) != STATUS_OK ||
 	    sync_when_due(engine, now_ms, err) != STATUS_OK ||
@@ -253,7 +246,9 @@ engine_status(const struct engine *engine, struct engine_status *out)
 	    .compaction_debt_bytes = load.debt_bytes,
 	    .expired_bytes = engine->expired_bytes,
 	    .reclaim_lag_ms = engine->reclaim_lag_ms,
-	    .disk_free_bytes = engine->disk_free_bytes,
+	    .disk_free_bytes = engine->space.free_bytes,
+	    .disk_reserve_bytes = reserve_held_bytes(engine->space.reserve),
+	    .disk_state = engine_space_state_name(engine),
 	    .writer_count = apply_writer_count(engine->apply),
 	    .trouble = maintenance_trouble(engine->maintenance),
 	    .flush_trouble = maintenance_flush_trouble(engine->maintenance),

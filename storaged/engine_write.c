@@ -274,30 +274,40 @@ add_to_round(struct engine *engine, struct round *round,
     struct engine_request *request, const struct batch *batch, uint64_t now_ms,
     struct error *err)
 {
+	struct slice bytes = slice_of(request->batch, request->batch_size);
 	size_t place = round->count;
+	enum status status;
 
 	batch_set_stamp(request->batch, now_ms);
 	round->requests[place] = request;
 	round->batches[place] = *batch;
 	round->batches[place].stamp_ms = now_ms;
-	round->count++;
-	return journal_batch(engine,
-	    slice_of(request->batch, request->batch_size), batch->command_count,
+	status = journal_batch(engine, bytes, batch->command_count,
 	    &round->first_sequences[place], err);
+	/* There is no next segment to be had, and nothing was appended. */
+	if (status == STATUS_NO_SPACE &&
+	    engine_space_give(
+		engine, engine->options.journal_segment_bytes + bytes.size))
+		status = journal_batch(engine, bytes, batch->command_count,
+		    &round->first_sequences[place], err);
+	if (status == STATUS_NO_SPACE) {
+		request->status = error_copy(&request->error, err);
+		return STATUS_OK;
+	}
+	round->count++;
+	return status;
 }
 
-/* Why no write is taken at present; OK if they are. */
+/* Why the batch is not taken at present; OK if it is. */
 static enum status
-check_admission(const struct engine *engine, struct error *err)
+check_admission(const struct engine *engine, const struct batch *batch,
+    uint64_t now_ms, struct error *err)
 {
 	struct admission_load load = engine_load(engine);
 
-	if (engine->disk_free_bytes < engine->options.disk_reserve_bytes)
-		return error_set(err, STATUS_NO_SPACE,
-		    "the disk of %s has %" PRIu64 " bytes left, %" PRIu64
-		    " are kept in reserve; free some",
-		    engine->shard_directory, engine->disk_free_bytes,
-		    engine->options.disk_reserve_bytes);
+	if (engine_space_admit(engine, batch, now_ms, err) != STATUS_OK)
+		return err->code;
+
 	if (admission_refuses(&load))
 		return error_set(err, STATUS_BUSY,
 		    "%zu memtables wait to be flushed%s%s", load.frozen_count,
@@ -325,7 +335,8 @@ write_one(struct engine *engine, struct round *round,
 		return err->code;
 	if (answer_at_once(engine, request, &batch))
 		return STATUS_OK;
-	request->status = check_admission(engine, &request->error);
+	request->status =
+	    check_admission(engine, &batch, now_ms, &request->error);
 	if (request->status == STATUS_OK &&
 	    make_room(engine, round, request, &batch, err) != STATUS_OK)
 		return err->code;
@@ -377,5 +388,6 @@ engine_write_clock(struct engine *engine, struct error *err)
 		tree_publish(engine->tree, engine->applied_sequence,
 		    apply_clock_ms(engine->apply));
 	batch_builder_deinit(&builder);
-	return status;
+	/* Without space for a segment the time comes with a later tick. */
+	return status == STATUS_NO_SPACE ? STATUS_OK : status;
 }

@@ -1,11 +1,11 @@
 $(call library,storaged,engine_checkpoint.c engine_open.c engine_reclaim.c \
-    engine_tick.c engine_write.c checkpoint/checkpoint.c \
-    background/background.c commit/admission.c commit/stamp.c \
+    engine_space.c engine_tick.c engine_write.c checkpoint/checkpoint.c \
+    background/background.c commit/admission.c commit/space.c commit/stamp.c \
     compaction/compaction.c compaction/pick.c compaction/reclaim.c \
-    compaction/rewrite.c \
+    compaction/rewrite.c compaction/shortage.c \
     flush/flush.c maintenance/maintenance.c manifest/catalog.c \
     manifest/edit.c manifest/manifest.c manifest/table_file.c \
-    tree/table_trash.c tree/tree.c,\
+    reserve/reserve.c tree/table_trash.c tree/tree.c,\
     common/base common/log common/codec common/os common/command \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/metrics storaged/apply,)

@@ -138,7 +138,9 @@ add_storaged(struct plan *plan, const struct config *config,
 	add_number(worker, "journal_segment_bytes", config,
 	    CONFIG_JOURNAL_SEGMENT_SIZE);
 	add_text(worker, "compression", config, CONFIG_COMPRESSION);
-	add_number(worker, "disk_free_min_bytes", config, CONFIG_DISK_FREE_MIN);
+	add_number(worker, "disk_soft_bytes", config, CONFIG_DISK_SOFT_LIMIT);
+	add_number(worker, "disk_hard_bytes", config, CONFIG_DISK_HARD_LIMIT);
+	add_number(worker, "disk_reserve_bytes", config, CONFIG_DISK_RESERVE);
 }
 
 static void

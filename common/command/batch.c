@@ -239,6 +239,20 @@ batch_cursor_group_size(struct batch_cursor cursor)
 	return count;
 }
 
+bool
+batch_adds(const struct batch *batch, uint64_t now_ms)
+{
+	struct batch_cursor cursor = batch_cursor_at_start(batch);
+	struct command command;
+	bool group_end;
+
+	while (batch_cursor_next(&cursor, &command, &group_end)) {
+		if (command_adds(&command, now_ms))
+			return true;
+	}
+	return false;
+}
+
 void
 batch_builder_deinit(struct batch_builder *builder)
 {

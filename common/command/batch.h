@@ -80,6 +80,9 @@ bool batch_cursor_next(
 /* Commands from here to the end of the group. */
 uint32_t batch_cursor_group_size(struct batch_cursor cursor);
 
+/* Whether some command of it command_adds(). */
+bool batch_adds(const struct batch *batch, uint64_t now_ms);
+
 /* Builds batches one after the other in the same memory. Zeroed: empty. */
 struct batch_builder {
 	struct buffer buffer;

@@ -93,4 +93,21 @@ command_reads(const struct command *command)
 	    : command->op != COMMAND_DELETE_RANGE;
 }
 
+/*
+ * Whether it may make the store larger, when the time is `now_ms`. Deleting
+ * does not count, although a tombstone has a few bytes.
+ */
+static inline bool
+command_adds(const struct command *command, uint64_t now_ms)
+{
+	if (command->op == COMMAND_DELETE ||
+	    command->op == COMMAND_DELETE_RANGE)
+		return false;
+	/* A deadline that is past deletes. */
+	return command->op != COMMAND_EXPIRE ||
+	    command->expiry_ms >
+	    ((command->flags & COMMAND_EXPIRY_ABSOLUTE) != 0 ? (int64_t)now_ms
+							     : 0);
+}
+
 #endif

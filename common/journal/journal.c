@@ -80,6 +80,9 @@ static enum status
 poison(struct journal *journal, struct error *err)
 {
 	error_wrap(err, "journal");
+	/* NO_SPACE says that nothing has happened and all goes on. */
+	if (err->code == STATUS_NO_SPACE)
+		err->code = STATUS_IO;
 	return error_copy(&journal->failure, err);
 }
 
@@ -114,12 +117,16 @@ static enum status
 create_segment(struct journal *journal, const char *path, uint64_t size_bytes,
     struct file **out, struct error *err)
 {
+	struct error ignored;
+
 	if (file_create(journal->options.fs, path, out, err) != STATUS_OK)
 		return err->code;
 	/* Reserved, not written: a change of segment must not take long. */
 	if (file_allocate(*out, size_bytes, err) == STATUS_OK)
 		return STATUS_OK;
 	file_close(*out);
+	/* What stays of it has no header, and recovery passes it over. */
+	(void)!path_remove(journal->options.fs, path, &ignored);
 	return err->code;
 }
 
@@ -153,7 +160,7 @@ change_segment(struct journal *journal, size_t payload_bytes, struct error *err)
 	enum status status;
 
 	if (flush_and_sync(journal, err) != STATUS_OK)
-		return err->code;
+		return poison(journal, err);
 	header.number++;
 	header.first_sequence = journal->last_sequence + 1;
 	header.size_bytes = options->segment_bytes;
@@ -167,11 +174,13 @@ change_segment(struct journal *journal, size_t payload_bytes, struct error *err)
 	else
 		status = create_segment(
 		    journal, path, header.size_bytes, &file, err);
+	if (status == STATUS_NO_SPACE)
+		return error_wrap(err, "journal: no next segment");
 	if (status != STATUS_OK)
-		return status;
+		return poison(journal, err);
 	if (directory_sync(options->fs, options->directory, err) != STATUS_OK) {
 		file_close(file);
-		return err->code;
+		return poison(journal, err);
 	}
 	retire_segment(journal);
 	journal_writer_begin(&journal->writer, file, &header);
@@ -189,7 +198,7 @@ journal_append(struct journal *journal, uint64_t first_sequence, uint32_t count,
 		return error_copy(err, &journal->failure);
 	if (!journal_writer_fits(&journal->writer, payload.size) &&
 	    change_segment(journal, payload.size, err) != STATUS_OK)
-		return poison(journal, err);
+		return err->code;
 	journal_writer_append(&journal->writer, first_sequence, count, payload,
 	    journal->writer.durable);
 	journal->last_sequence = first_sequence + count - 1;
@@ -297,6 +306,20 @@ void
 journal_spare_give(struct journal *journal, struct journal_spare *spare)
 {
 	add_spare(journal, spare);
+}
+
+void
+journal_spares_keep(struct journal *journal, size_t count)
+{
+	while (journal->spare_count > count) {
+		struct journal_spare *spare =
+		    journal->spares[--journal->spare_count];
+		struct error ignored;
+
+		/* One that stays is removed by the next recovery. */
+		(void)!path_remove(journal->options.fs, spare->path, &ignored);
+		journal_spare_close(spare);
+	}
 }
 
 void

@@ -14,6 +14,8 @@
  * Failure     After a failed write or sync nothing is known of that segment:
  *             every later call returns that first error again and touches no
  *             file. Opening anew writes what is readable to a fresh file.
+ *             Only that there is no space for another segment is no such
+ *             failure: journal_append() says NO_SPACE, and nothing changed.
  * Ownership   The journal owns the files "*.log", "*.spare" and "*.new" in
  *             its folder. Payloads are borrowed for the call.
  * Threads     A journal belongs to one thread at a time. Spares are prepared
@@ -88,7 +90,8 @@ void journal_close(struct journal *journal);
 
 /*
  * Gathers a record of `count` > 0 sequences; first_sequence is
- * journal_last_sequence() + 1. Writes only where a segment is full.
+ * journal_last_sequence() + 1. Writes only where a segment is full; NO_SPACE
+ * where the next one cannot be had: the record is not in it, the rest goes on.
  */
 enum status journal_append(struct journal *journal, uint64_t first_sequence,
     uint32_t count, struct slice payload, struct error *err) MUST_CHECK;
@@ -120,6 +123,9 @@ enum status journal_spare_prepare(const struct journal_options *options,
 
 /* The spare, of the same options, is taken. */
 void journal_spare_give(struct journal *journal, struct journal_spare *spare);
+
+/* Removes the files of all spares but `count`. */
+void journal_spares_keep(struct journal *journal, size_t count);
 
 /* Frees a spare that was not given. NULL is allowed. */
 void journal_spare_close(struct journal_spare *spare);

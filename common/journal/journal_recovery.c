@@ -431,29 +431,49 @@ finish_tail(struct recovery *recovery, struct error *err)
 	return STATUS_OK;
 }
 
-/* Removes what nobody needs any more. */
+/* Removes segments by their place among the files. */
 static enum status
-clean_up(struct recovery *recovery, struct error *err)
+remove_segments(
+    struct recovery *recovery, size_t first, size_t end, struct error *err)
 {
-	const struct journal_directory *directory = &recovery->directory;
-	struct file_system *fs = recovery->options->fs;
-	uint64_t tail = recovery->recovered->tail.header.number;
 	char path[PATH_BYTES_MAX];
 
-	for (size_t i = 0; i < directory->leftover_count; i++) {
-		if (path_remove(fs, directory->leftovers[i], err) != STATUS_OK)
-			return err->code;
-	}
-	for (size_t i = 0; i < directory->file_count; i++) {
-		uint64_t number = directory->files[i].number;
-
-		if (i >= recovery->start && number <= tail)
-			continue;
-		journal_segment_path(path, recovery->options, number);
-		if (path_remove(fs, path, err) != STATUS_OK)
+	for (size_t i = first; i < end; i++) {
+		journal_segment_path(path, recovery->options,
+		    recovery->directory.files[i].number);
+		if (path_remove(recovery->options->fs, path, err) != STATUS_OK)
 			return err->code;
 	}
 	return STATUS_OK;
+}
+
+/*
+ * Removes spares and what was never finished, before the fresh tail is
+ * begun: on a full disk that is the space for it.
+ */
+static enum status
+remove_leftovers(struct recovery *recovery, struct error *err)
+{
+	const struct journal_directory *directory = &recovery->directory;
+
+	for (size_t i = 0; i < directory->leftover_count; i++) {
+		if (path_remove(recovery->options->fs, directory->leftovers[i],
+			err) != STATUS_OK)
+			return err->code;
+	}
+	return STATUS_OK;
+}
+
+/* The places of the files behind the tail's. */
+static size_t
+behind_tail(const struct recovery *recovery)
+{
+	uint64_t tail = recovery->recovered->tail.header.number;
+	size_t i = recovery->directory.file_count;
+
+	while (i > 0 && recovery->directory.files[i - 1].number > tail)
+		i--;
+	return i;
 }
 
 enum status
@@ -474,14 +494,20 @@ journal_recover(const struct journal_options *options, uint64_t after_sequence,
 
 	*report = (struct journal_recovery){0};
 	status = journal_directory_read(&recovery.directory, options, err);
+	if (status == STATUS_OK)
+		status = remove_leftovers(&recovery, err);
 	if (status == STATUS_OK && recovery.directory.file_count > 0)
 		status = read_all(&recovery, err);
+	/* Nobody needs what lies before the recovery point. */
+	if (status == STATUS_OK)
+		status = remove_segments(&recovery, 0, recovery.start, err);
 	if (recovery.expected <= after_sequence)
 		recovery.expected = after_sequence + 1;
 	if (status == STATUS_OK)
 		status = finish_tail(&recovery, err);
 	if (status == STATUS_OK)
-		status = clean_up(&recovery, err);
+		status = remove_segments(&recovery, behind_tail(&recovery),
+		    recovery.directory.file_count, err);
 	recovered->last_sequence = recovery.expected - 1;
 	journal_directory_deinit(&recovery.directory);
 	return status;

@@ -351,8 +351,9 @@ front_reason(enum status status)
 	case STATUS_VERSION:
 		return METRIC_REASON_INVALID;
 	case STATUS_BUSY:
-	case STATUS_NO_SPACE:
 		return METRIC_REASON_BUSY;
+	case STATUS_NO_SPACE:
+		return METRIC_REASON_NO_SPACE;
 	case STATUS_UNAVAILABLE:
 	case STATUS_TIMEOUT:
 	case STATUS_NOT_LEADER:

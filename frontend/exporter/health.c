@@ -122,6 +122,13 @@ judge_writes(const struct node_state *node, struct health_check *check)
 		    worker_metrics_sum(
 			node, METRIC_COMPACTION_DEBT_BYTES, 0, 0));
 		break;
+	case CONTROL_WRITES_DELETES_ONLY:
+		snprintf(reason, size,
+		    "only deletes are taken: the disk is short (%" PRIu64
+		    " bytes free, %" PRIu64 " in reserve)",
+		    worker_metrics_sum(node, METRIC_DISK_FREE_BYTES, 0, 0),
+		    worker_metrics_sum(node, METRIC_DISK_RESERVE_BYTES, 0, 0));
+		break;
 	default:
 		snprintf(reason, size,
 		    "not taken: storaged recovers or has stopped");

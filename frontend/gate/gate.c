@@ -620,6 +620,29 @@ on_refused(struct gate *gate, struct gate_batch *batch, enum status status)
 	batch_free(gate, batch);
 }
 
+/*
+ * The disk is short. Deletes may be taken all the same, but not in one batch
+ * with writes that add: where groups of both kinds came together they go
+ * again, those of the first kind alone. What was refused was not applied.
+ */
+static void
+on_no_space(struct gate *gate, struct gate_batch *batch, const char *reason)
+{
+	size_t first = gate_batch_first_other(batch);
+
+	batch->is_in_doubt = false;
+	if (first == batch->group_count || batch->is_reported) {
+		batch_drop(
+		    gate, batch, GATE_NOT_APPLIED, STATUS_NO_SPACE, reason);
+		return;
+	}
+	batch_remove(gate, batch);
+	batch_split(gate, batch, first);
+	gate_batch_encode(batch);
+	TAILQ_INSERT_HEAD(&gate->queue, batch, link);
+	bytes_move(gate, batch->size_bytes, 0);
+}
+
 static void
 on_batch_reply(struct gate *gate, enum status status, struct slice payload)
 {
@@ -643,7 +666,7 @@ on_batch_reply(struct gate *gate, enum status status, struct slice payload)
 		break;
 	case STATUS_NO_SPACE:
 		gate_move(gate, GATE_IDLE);
-		batch_drop(gate, batch, GATE_NOT_APPLIED, status, reason);
+		on_no_space(gate, batch, reason);
 		break;
 	case STATUS_NOT_FOUND:
 	case STATUS_INVALID:

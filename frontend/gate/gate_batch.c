@@ -89,3 +89,62 @@ gate_batch_split(
 	batch->group_count = first;
 	batch->size_bytes -= rest_bytes;
 }
+
+void
+gate_batch_encode(struct gate_batch *batch)
+{
+	struct slice bytes = buffer_slice(&batch->builder.buffer);
+	struct batch_builder left = {0};
+	struct batch_cursor cursor;
+	struct command command;
+	struct batch decoded;
+	struct error err;
+	enum status status = batch_decode(bytes, &decoded, &err);
+	bool group_end = false;
+
+	CHECK(status == STATUS_OK);
+	cursor = batch_cursor_at_start(&decoded);
+	for (size_t i = 0; i < batch->group_count; i++) {
+		do {
+			bool is_added;
+
+			CHECK(batch_cursor_next(&cursor, &command, &group_end));
+			is_added = batch_builder_add(&left, &command);
+			CHECK(is_added);
+		} while (!group_end);
+		batch_builder_end_group(&left);
+	}
+	batch_builder_deinit(&batch->builder);
+	batch->builder = left;
+}
+
+size_t
+gate_batch_first_other(const struct gate_batch *batch)
+{
+	struct slice bytes = buffer_slice(&batch->builder.buffer);
+	struct batch_cursor cursor;
+	struct command command;
+	struct batch decoded;
+	struct error err;
+	enum status status = batch_decode(bytes, &decoded, &err);
+	bool first_adds = false;
+	bool adds = false;
+	bool group_end;
+	size_t group = 0;
+
+	CHECK(status == STATUS_OK);
+	cursor = batch_cursor_at_start(&decoded);
+	while (batch_cursor_next(&cursor, &command, &group_end)) {
+		/* A deadline that is past by any clock deletes. */
+		adds |= command_adds(&command, 0);
+		if (!group_end)
+			continue;
+		if (group == 0)
+			first_adds = adds;
+		else if (adds != first_adds)
+			return group;
+		adds = false;
+		group++;
+	}
+	return group;
+}

@@ -52,4 +52,14 @@ void gate_batch_take(struct gate_batch *batch, void *token);
 void gate_batch_split(
     struct gate_batch *batch, size_t first, struct gate_batch *rest);
 
+/* After a split: makes the builder hold only the groups that are left. */
+void gate_batch_encode(struct gate_batch *batch);
+
+/*
+ * The place of the first group that may be refused where its forerunners are
+ * not, or the other way round, when space is short: deletes and others. The
+ * count of groups if all are of one kind.
+ */
+size_t gate_batch_first_other(const struct gate_batch *batch);
+
 #endif

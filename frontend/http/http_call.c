@@ -15,6 +15,8 @@
 
 /* When a client may try again what failed for a while. */
 #define RETRY_AFTER_S 1
+/* A full disk is not emptied in a moment. */
+#define RETRY_FULL_S 5
 
 /* Values that one reply to many reads may carry. */
 #define VALUES_BYTES_MAX (16u << 20)
@@ -29,6 +31,8 @@ reason_of(const struct http_problem *problem)
 		return METRIC_REASON_TOO_LARGE;
 	case 500:
 		return METRIC_REASON_CORRUPT;
+	case 507:
+		return METRIC_REASON_NO_SPACE;
 	case 503:
 		return problem->outcome == HTTP_OUTCOME_UNKNOWN
 		    ? METRIC_REASON_UNKNOWN
@@ -72,11 +76,14 @@ http_call_fail(struct http_problem *problem, const struct error *err)
 	case STATUS_BUSY:
 	case STATUS_UNAVAILABLE:
 	case STATUS_TIMEOUT:
-	case STATUS_NO_SPACE:
 	case STATUS_NOT_LEADER:
 	case STATUS_SHUTDOWN:
 		http_problem_set(problem, 503, "%s", err->text);
 		problem->retry_after_s = RETRY_AFTER_S;
+		break;
+	case STATUS_NO_SPACE:
+		http_problem_set(problem, 507, "%s", err->text);
+		problem->retry_after_s = RETRY_FULL_S;
 		break;
 	default:
 		http_problem_set(problem, 500, "%s", err->text);
@@ -422,14 +429,18 @@ static void
 unjudged_problem(struct http_problem *problem, const struct gate_result *result)
 {
 	bool is_unknown = result->outcome == GATE_UNKNOWN;
+	unsigned status = 503;
 
-	http_problem_set(problem,
-	    result->status == STATUS_INVALID && !is_unknown ? 400 : 503, "%s",
-	    result->reason);
+	if (!is_unknown && result->status == STATUS_INVALID)
+		status = 400;
+	else if (!is_unknown && result->status == STATUS_NO_SPACE)
+		status = 507;
+	http_problem_set(problem, status, "%s", result->reason);
 	problem->outcome =
 	    is_unknown ? HTTP_OUTCOME_UNKNOWN : HTTP_OUTCOME_NOT_APPLIED;
-	if (problem->status == 503)
-		problem->retry_after_s = RETRY_AFTER_S;
+	if (status != 400)
+		problem->retry_after_s =
+		    status == 507 ? RETRY_FULL_S : RETRY_AFTER_S;
 }
 
 /* The response to a group that was applied; false if the problem is it. */

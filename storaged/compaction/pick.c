@@ -163,9 +163,9 @@ pick_deeper(const struct catalog *catalog, const struct pick_options *options,
 }
 
 /* The rewrite that gets rid of what is gone in `table`. */
-static struct pick
-pick_garbage(const struct catalog *catalog, const struct pick_options *options,
-    struct table_file *table)
+struct pick
+compaction_pick_garbage(const struct catalog *catalog,
+    const struct pick_options *options, struct table_file *table)
 {
 	struct pick pick = {PICK_REWRITE, table->level, table->level, NULL, 0};
 
@@ -213,7 +213,7 @@ compaction_pick(
 		return pick_deeper(catalog, options, due);
 	garbage = reclaim_find_worth(catalog, options->quiet);
 	if (garbage != NULL)
-		return pick_garbage(catalog, options, garbage);
+		return compaction_pick_garbage(catalog, options, garbage);
 	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
 }
 

@@ -45,6 +45,10 @@ struct pick compaction_pick(
     const struct catalog *catalog, const struct pick_options *options);
 void compaction_pick_deinit(struct pick *pick);
 
+/* What rids `table` of what is deleted or expired in it, or moves it on. */
+struct pick compaction_pick_garbage(const struct catalog *catalog,
+    const struct pick_options *options, struct table_file *table);
+
 /*
  * Bytes that compaction has to move until every level is within its limit;
  * what write admission goes by.

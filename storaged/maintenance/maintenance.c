@@ -14,10 +14,16 @@
 #include "common/os/path.h"
 #include "storaged/background/background.h"
 #include "storaged/compaction/compaction.h"
+#include "storaged/compaction/shortage.h"
 #include "storaged/flush/flush.h"
 #include "storaged/tree/tree.h"
 
+/* What fails is tried again after this; the wait doubles up to the most. */
 #define RETRY_MS 1000
+#define RETRY_DOUBLINGS_MAX 5
+
+/* That more must be free, at least, to try again before the time. */
+#define RETRY_FREED_BYTES (1u << 20)
 
 /* So long after the last flush none is taken to follow soon. */
 #define QUIET_MS 10000
@@ -32,6 +38,8 @@ struct task {
 	bool running;
 	bool finished; /* ended, and its outcome not yet taken in */
 	uint64_t retry_ms;
+	unsigned failures; /* since it last went well */
+	uint64_t failed_free_bytes; /* on the disk, when it last failed */
 	uint64_t begun_ns;
 	enum status status;
 	struct error error;
@@ -47,6 +55,8 @@ struct maintenance {
 	struct journal *journal; /* NULL during recovery */
 	struct background *background;
 	uint64_t flushed_ms; /* monotonic; of the last flush */
+	struct maintenance_space space;
+	uint64_t compaction_wants; /* free bytes, so that one can begin */
 
 	struct flush_task {
 		struct task task;
@@ -115,18 +125,45 @@ static enum status
 task_failed(
     struct task *task, const char *what, uint64_t now_ms, struct error *err)
 {
+	uint64_t retry_ms;
+
 	if (task->status == STATUS_CORRUPT) {
 		error_copy(err, &task->error);
 		return error_wrap(err, "%s", what);
 	}
-	task->retry_ms = now_ms + RETRY_MS;
+	retry_ms = RETRY_MS << task->failures;
+	if (task->failures < RETRY_DOUBLINGS_MAX)
+		task->failures++;
+	task->retry_ms = now_ms + retry_ms;
+	task->failed_free_bytes = task->owner->space.free_bytes;
 	snprintf(task->trouble, sizeof(task->trouble), "%s: %.200s", what,
 	    task->error.text);
 	if (task->status != STATUS_SHUTDOWN)
 		log_event(LOG_WARN, "maintenance_failed",
-		    "what=%s retry_ms=%d error=\"%s\"", what, RETRY_MS,
+		    "what=%s retry_ms=%" PRIu64 " error=\"%s\"", what, retry_ms,
 		    task->error.text);
 	return STATUS_OK;
+}
+
+static void
+task_went_well(struct task *task)
+{
+	task->trouble[0] = '\0';
+	task->failures = 0;
+}
+
+/*
+ * The tree could not take in what was made, for want of space: as if the job
+ * itself had failed. Anything else ends the engine.
+ */
+static enum status
+task_not_taken(
+    struct task *task, const char *what, uint64_t now_ms, struct error *err)
+{
+	if (err->code != STATUS_NO_SPACE)
+		return err->code;
+	task->status = error_copy(&task->error, err);
+	return task_failed(task, what, now_ms, err);
 }
 
 static void
@@ -202,7 +239,6 @@ take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 
 	if (flush->task.status != STATUS_OK)
 		return task_failed(&flush->task, "flush", now_ms, err);
-	flush->task.trouble[0] = '\0';
 	metrics_add(METRIC_FLUSHES, 0, 0, 1);
 	metrics_add(METRIC_FLUSH_BYTES, 0, 0, result->written_bytes);
 	count_reclaimed(result);
@@ -214,9 +250,11 @@ take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	/* The tree has taken the tables, whatever came of it. */
 	result->count = 0;
 	rewrite_result_deinit(result);
-	if (status == STATUS_OK)
-		release_journal(maintenance);
-	return status;
+	if (status != STATUS_OK)
+		return task_not_taken(&flush->task, "flush", now_ms, err);
+	task_went_well(&flush->task);
+	release_journal(maintenance);
+	return STATUS_OK;
 }
 
 static void
@@ -241,7 +279,7 @@ prepare_compaction(struct maintenance *maintenance, struct pick *pick)
 	compaction->older = (struct older_tables){0};
 	rewrite_options_init(
 	    maintenance, &compaction->rewrite, pick->output_level);
-	compaction->rewrite.disk_left_min = maintenance->options.disk_left_min;
+	compaction->rewrite.disk_left_min = maintenance->space.floor_bytes;
 	/*
 	 * While this runs nothing else removes tables, so the levels below
 	 * can be borrowed: flushes only add to level 0. The arrays of level
@@ -267,7 +305,6 @@ take_compaction(
 		return task_failed(
 		    &compaction->task, "compaction", now_ms, err);
 	}
-	compaction->task.trouble[0] = '\0';
 	metrics_add(METRIC_COMPACTIONS, pick->level, 0, 1);
 	metrics_add(
 	    METRIC_COMPACTION_WRITTEN_BYTES, 0, 0, result->written_bytes);
@@ -282,7 +319,11 @@ take_compaction(
 	result->count = 0;
 	rewrite_result_deinit(result);
 	compaction_pick_deinit(pick);
-	return status;
+	if (status != STATUS_OK)
+		return task_not_taken(
+		    &compaction->task, "compaction", now_ms, err);
+	task_went_well(&compaction->task);
+	return STATUS_OK;
 }
 
 static void
@@ -318,6 +359,36 @@ install_pick(
 	return status;
 }
 
+/*
+ * What to compact: when the disk is short, or has no room for all that the
+ * next compaction might write, one that gives space back.
+ */
+static struct pick
+choose(struct maintenance *maintenance)
+{
+	const struct maintenance_space *space = &maintenance->space;
+	const struct catalog *catalog = tree_catalog(maintenance->tree);
+	const struct pick_options *options = &maintenance->options.pick;
+	struct pick pick = compaction_pick(catalog, options);
+	uint64_t budget = space->free_bytes > space->floor_bytes
+	    ? space->free_bytes - space->floor_bytes
+	    : 0;
+	bool fits =
+	    pick.kind != PICK_REWRITE || shortage_input_bytes(&pick) <= budget;
+	struct pick better;
+
+	maintenance->compaction_wants = 0;
+	if (fits && (!space->is_short || pick.kind == PICK_DROP))
+		return pick;
+	better = shortage_pick(
+	    catalog, options, budget, &maintenance->compaction_wants);
+	/* What needs no space is never in vain. */
+	if (better.kind == PICK_NOTHING && fits)
+		return pick;
+	compaction_pick_deinit(&pick);
+	return better;
+}
+
 static enum status
 start_compaction(
     struct maintenance *maintenance, uint64_t now_ms, struct error *err)
@@ -326,13 +397,11 @@ start_compaction(
 	    now_ms >= maintenance->flushed_ms + QUIET_MS;
 	/* Each waits for the disk, on this thread: the rest can wait. */
 	for (int i = 0; i < INSTALLS_MAX; i++) {
-		struct pick pick =
-		    compaction_pick(tree_catalog(maintenance->tree),
-			&maintenance->options.pick);
+		struct pick pick = choose(maintenance);
 
 		if (pick.kind == PICK_NOTHING) {
 			/* What once failed is no longer to be done. */
-			maintenance->compaction.task.trouble[0] = '\0';
+			task_went_well(&maintenance->compaction.task);
 			return STATUS_OK;
 		}
 		if (pick.kind == PICK_REWRITE) {
@@ -341,7 +410,8 @@ start_compaction(
 			return STATUS_OK;
 		}
 		if (install_pick(maintenance, &pick, err) != STATUS_OK)
-			return err->code;
+			return task_not_taken(&maintenance->compaction.task,
+			    "compaction", now_ms, err);
 	}
 	return STATUS_OK;
 }
@@ -411,7 +481,7 @@ take_spares(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	if (memtable->task.finished) {
 		memtable->task.finished = false;
 		if (memtable->task.status == STATUS_OK) {
-			memtable->task.trouble[0] = '\0';
+			task_went_well(&memtable->task);
 			tree_give_spare(maintenance->tree, memtable->made);
 		} else if (task_failed(&memtable->task, "memtable", now_ms,
 			       err) != STATUS_OK) {
@@ -421,11 +491,13 @@ take_spares(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	}
 	if (segment->task.finished) {
 		segment->task.finished = false;
-		if (segment->task.status == STATUS_OK)
+		if (segment->task.status == STATUS_OK) {
+			task_went_well(&segment->task);
 			journal_spare_give(maintenance->journal, segment->made);
-		else if (task_failed(&segment->task, "journal segment", now_ms,
-			     err) != STATUS_OK)
+		} else if (task_failed(&segment->task, "journal segment",
+			       now_ms, err) != STATUS_OK) {
 			return err->code;
+		}
 		segment->made = NULL;
 	}
 	return STATUS_OK;
@@ -493,6 +565,51 @@ maintenance_flush_now(struct maintenance *maintenance, struct error *err)
 	return STATUS_OK;
 }
 
+/* Whether the disk has clearly more than when the task failed. */
+static void
+hurry(struct task *task, const struct maintenance_space *space, uint64_t now_ms)
+{
+	uint64_t failed = task->failed_free_bytes;
+
+	if (task->failures > 0 && task->error.code == STATUS_NO_SPACE &&
+	    space->free_bytes > failed + failed / 4 + RETRY_FREED_BYTES)
+		task->retry_ms = now_ms;
+}
+
+void
+maintenance_set_space(struct maintenance *maintenance,
+    const struct maintenance_space *space, uint64_t now_ms)
+{
+	maintenance->space = *space;
+	hurry(&maintenance->flush.task, space, now_ms);
+	hurry(&maintenance->compaction.task, space, now_ms);
+	hurry(&maintenance->segment.task, space, now_ms);
+	/* One is enough for the next change of segment. */
+	if (space->is_short && maintenance->journal != NULL)
+		journal_spares_keep(maintenance->journal, 1);
+}
+
+uint64_t
+maintenance_space_needed(const struct maintenance *maintenance)
+{
+	const struct frozen_memtable *oldest =
+	    tree_oldest_frozen(maintenance->tree);
+	uint64_t needed = 0;
+
+	if (oldest != NULL) {
+		uint64_t used =
+		    memtable_writer_stats(oldest->memtable)->used_bytes;
+
+		needed += used + used / 8;
+	}
+	if (journal_wants_spare(maintenance->journal))
+		needed += maintenance->options.journal_segment_bytes;
+	if (maintenance->compaction_wants > 0)
+		needed += maintenance->compaction_wants +
+		    maintenance->space.floor_bytes;
+	return needed;
+}
+
 bool
 maintenance_busy(const struct maintenance *maintenance)
 {
@@ -548,7 +665,7 @@ static void
 forget(struct task *task)
 {
 	task->retry_ms = 0;
-	task->trouble[0] = '\0';
+	task_went_well(task);
 }
 
 void

@@ -36,7 +36,6 @@ struct maintenance_options {
 	uint64_t journal_segment_bytes;
 	size_t block_bytes;
 	uint64_t table_bytes_max;
-	uint64_t disk_left_min; /* compaction leaves so much; 0: any */
 	struct pick_options pick;
 	bool threads; /* false: jobs run inside maintenance_step() */
 };
@@ -59,6 +58,20 @@ enum status maintenance_step(struct maintenance *maintenance, uint64_t now_ms,
  */
 enum status maintenance_flush_now(
     struct maintenance *maintenance, struct error *err) MUST_CHECK;
+
+/* How the disk is, for compactions to go by. */
+struct maintenance_space {
+	bool is_short; /* what gives space back comes first */
+	uint64_t free_bytes;
+	uint64_t floor_bytes; /* compactions leave so much free */
+};
+
+/* What has failed for want of space is tried again once there is more. */
+void maintenance_set_space(struct maintenance *maintenance,
+    const struct maintenance_space *space, uint64_t now_ms);
+
+/* Free bytes without which the next jobs would fail. */
+uint64_t maintenance_space_needed(const struct maintenance *maintenance);
 
 /* True while jobs are under way or one is due. */
 bool maintenance_busy(const struct maintenance *maintenance);

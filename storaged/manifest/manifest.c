@@ -15,6 +15,9 @@
 
 #define CURRENT_BYTES_MAX 64
 
+/* Blocks are taken ahead of writing in steps of this. */
+#define RESERVE_STEP_BYTES (64u << 10)
+
 /*
  * What a file may grow by, however large its catalog: a file holds at most
  * two of the greatest records and this.
@@ -32,6 +35,7 @@ struct manifest {
 	uint64_t number;
 	struct file *file; /* owned */
 	uint64_t size_bytes;
+	uint64_t reserved_bytes; /* the blocks that the file has for sure */
 	uint64_t first_bytes; /* the size with the whole catalog alone */
 	struct error failure; /* OK while the file can be trusted */
 };
@@ -204,21 +208,6 @@ read_current(struct file_system *fs, const char *directory, uint64_t *number,
 	return status;
 }
 
-static enum status
-write_current(struct manifest *manifest, struct error *err)
-{
-	char path[PATH_BYTES_MAX];
-	char text[CURRENT_BYTES_MAX];
-	uint64_t value = manifest->number;
-	int size = snprintf(text, sizeof(text),
-	    "manifest-%016" PRIx64 " %016" PRIx64 "\n", value,
-	    hash64(slice_of(&value, sizeof(value))));
-
-	path_join(path, manifest->directory, "current");
-	return file_replace(
-	    manifest->fs, path, slice_of(text, (size_t)size), err);
-}
-
 enum status
 manifest_read(struct file_system *fs, const char *directory,
     const uint8_t *store_id, struct catalog *catalog, uint64_t *number,
@@ -246,12 +235,38 @@ manifest_read(struct file_system *fs, const char *directory,
 	return status;
 }
 
+/*
+ * Has the blocks before they are written to, so that a full disk is NO_SPACE
+ * with nothing done, and never a failed write.
+ */
+static enum status
+reserve(struct manifest *manifest, uint64_t bytes, struct error *err)
+{
+	if (bytes <= manifest->reserved_bytes)
+		return STATUS_OK;
+	bytes += RESERVE_STEP_BYTES - bytes % RESERVE_STEP_BYTES;
+	if (file_reserve(manifest->file, bytes, err) != STATUS_OK)
+		return err->code;
+	manifest->reserved_bytes = bytes;
+	return STATUS_OK;
+}
+
+/* Nothing is known of the file any more; NO_SPACE would say otherwise. */
+static enum status
+poison(struct manifest *manifest, struct error *err)
+{
+	if (err->code == STATUS_NO_SPACE)
+		err->code = STATUS_IO;
+	return error_copy(&manifest->failure, err);
+}
+
 static enum status
 append_record(
     struct manifest *manifest, const struct edit *edit, struct error *err)
 {
 	struct buffer record = {0};
 	struct slice payload;
+	enum status status;
 
 	buffer_reserve(&record, MANIFEST_RECORD_HEADER_BYTES);
 	buffer_commit(&record, MANIFEST_RECORD_HEADER_BYTES);
@@ -264,14 +279,20 @@ append_record(
 	u32_store(record.data + 4, 0);
 	u64_store(record.data + 8,
 	    record_checksum(payload, manifest->number, manifest->size_bytes));
-	if (file_write_at(manifest->file, manifest->size_bytes,
-		buffer_slice(&record), err) == STATUS_OK &&
-	    file_sync(manifest->file, err) == STATUS_OK)
-		manifest->size_bytes += buffer_size(&record);
-	else
-		error_copy(&manifest->failure, err);
+	status =
+	    reserve(manifest, manifest->size_bytes + buffer_size(&record), err);
+	if (status == STATUS_OK) {
+		if (file_write_at(manifest->file, manifest->size_bytes,
+			buffer_slice(&record), err) != STATUS_OK ||
+		    file_sync(manifest->file, err) != STATUS_OK)
+			status = poison(manifest, err);
+		else
+			manifest->size_bytes += buffer_size(&record);
+	} else if (status != STATUS_NO_SPACE) {
+		status = poison(manifest, err);
+	}
 	buffer_deinit(&record);
-	return manifest->failure.code;
+	return status;
 }
 
 enum status
@@ -307,29 +328,87 @@ write_whole(
 	return status;
 }
 
+/* The text that names a manifest, in a file beside `current`. */
 static enum status
-begin(struct manifest *manifest, uint64_t number, const struct catalog *catalog,
-    struct error *err)
+prepare_current(struct manifest *manifest, const char *path, struct error *err)
+{
+	char text[CURRENT_BYTES_MAX];
+	uint64_t value = manifest->number;
+	struct file *file;
+	enum status status;
+	int size = snprintf(text, sizeof(text),
+	    "manifest-%016" PRIx64 " %016" PRIx64 "\n", value,
+	    hash64(slice_of(&value, sizeof(value))));
+
+	if (file_create(manifest->fs, path, &file, err) != STATUS_OK)
+		return err->code;
+	status = file_write_at(file, 0, slice_of(text, (size_t)size), err);
+	if (status == STATUS_OK)
+		status = file_sync(file, err);
+	file_close(file);
+	return status;
+}
+
+/* Writes the file that is to be current, and the text that will say so. */
+static enum status
+prepare(struct manifest *manifest, const struct catalog *catalog,
+    const char *passing, struct error *err)
 {
 	uint8_t header[MANIFEST_HEADER_BYTES];
 	char path[PATH_BYTES_MAX];
 
-	manifest->number = number;
-	manifest_path(path, manifest->directory, number);
-	header_encode(header, manifest->store_id, number);
+	manifest_path(path, manifest->directory, manifest->number);
+	header_encode(header, manifest->store_id, manifest->number);
 	if (file_create(manifest->fs, path, &manifest->file, err) !=
 		STATUS_OK ||
+	    reserve(manifest, sizeof(header), err) != STATUS_OK ||
 	    file_write_at(manifest->file, 0, slice_of(header, sizeof(header)),
 		err) != STATUS_OK)
-		return error_copy(&manifest->failure, err);
+		return err->code;
 	manifest->size_bytes = sizeof(header);
-	/* The folder is synced by write_current(), after both names exist. */
-	if (write_whole(manifest, catalog, err) != STATUS_OK ||
-	    directory_sync(manifest->fs, manifest->directory, err) !=
-		STATUS_OK ||
-	    write_current(manifest, err) != STATUS_OK)
-		return error_copy(&manifest->failure, err);
+	if (write_whole(manifest, catalog, err) != STATUS_OK)
+		return err->code;
 	manifest->first_bytes = manifest->size_bytes;
+	return prepare_current(manifest, passing, err);
+}
+
+/*
+ * Goes on in a fresh file with everything in `catalog`. Until the last step
+ * the old file holds, on disk and in *manifest: when there is no space for
+ * the new one, it goes on.
+ */
+static enum status
+begin(struct manifest *manifest, uint64_t number, const struct catalog *catalog,
+    struct error *err)
+{
+	struct manifest fresh = *manifest;
+	char current[PATH_BYTES_MAX];
+	char passing[PATH_BYTES_MAX];
+	char path[PATH_BYTES_MAX];
+	struct error ignored;
+
+	fresh.number = number;
+	fresh.file = NULL;
+	fresh.size_bytes = 0;
+	fresh.reserved_bytes = 0;
+	path_join(current, manifest->directory, "current");
+	path_join(passing, manifest->directory, "current.new");
+	if (prepare(&fresh, catalog, passing, err) != STATUS_OK) {
+		file_close(fresh.file);
+		/* The next start removes what stays. */
+		manifest_path(path, manifest->directory, number);
+		(void)!path_remove(manifest->fs, passing, &ignored);
+		(void)!path_remove(manifest->fs, path, &ignored);
+		return err->code;
+	}
+	file_close(manifest->file);
+	*manifest = fresh;
+	/* Both names exist before the one is changed that counts. */
+	if (directory_sync(manifest->fs, manifest->directory, err) !=
+		STATUS_OK ||
+	    path_rename(manifest->fs, passing, current, err) != STATUS_OK ||
+	    directory_sync(manifest->fs, manifest->directory, err) != STATUS_OK)
+		return poison(manifest, err);
 	return STATUS_OK;
 }
 
@@ -355,8 +434,6 @@ manifest_renew(
 {
 	if (manifest->failure.code != STATUS_OK)
 		return error_copy(err, &manifest->failure);
-	file_close(manifest->file);
-	manifest->file = NULL;
 	if (begin(manifest, manifest->number + 1, catalog, err) != STATUS_OK)
 		return err->code;
 	return directory_list(manifest->directory, remove_other, manifest, err);

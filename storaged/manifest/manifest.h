@@ -8,7 +8,8 @@
  *
  * Durability  An edit is durable when manifest_append() has returned OK.
  * Failure     A failed append poisons the manifest: every later call returns
- *             that first error, and the engine must stop.
+ *             that first error, and the engine must stop. NO_SPACE is none:
+ *             then nothing has happened, and the call can be made again.
  * Threads     The engine's thread alone.
  */
 #ifndef STORAGED_MANIFEST_MANIFEST_H

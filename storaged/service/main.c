@@ -88,7 +88,9 @@ on_start(void *context, struct worker *worker, struct error *err)
 	    .sync = read_sync(settings_string(settings, "journal_sync")),
 	    .sync_interval_ms =
 		settings_u64(settings, "journal_sync_interval_ms"),
-	    .disk_reserve_bytes = setting(settings, "disk_free_min_bytes"),
+	    .disk_soft_bytes = settings_u64(settings, "disk_soft_bytes"),
+	    .disk_hard_bytes = settings_u64(settings, "disk_hard_bytes"),
+	    .disk_reserve_bytes = settings_u64(settings, "disk_reserve_bytes"),
 	};
 
 	read_store_id(settings_string(settings, "store_id"), options.store_id);

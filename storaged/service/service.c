@@ -309,12 +309,14 @@ service_status(struct service *service, struct buffer *json)
 	    ",\"store_clock_ms\":%" PRIu64 ",\"memtables\":%zu"
 	    ",\"memtable_bytes\":%" PRIu64 ",\"tables\":%zu"
 	    ",\"table_bytes\":%" PRIu64 ",\"compaction_debt_bytes\":%" PRIu64
-	    ",\"disk_free_bytes\":%" PRIu64 ",\"writers\":%zu"
+	    ",\"disk_free_bytes\":%" PRIu64 ",\"disk_reserve_bytes\":%" PRIu64
+	    ",\"disk_state\":\"%s\",\"writers\":%zu"
 	    ",\"compacting\":%s,\"levels\":[",
 	    status.sequence, status.recovery_sequence, status.store_clock_ms,
 	    status.memtable_count, status.memtable_bytes, status.table_count,
 	    status.table_bytes, status.compaction_debt_bytes,
-	    status.disk_free_bytes, status.writer_count,
+	    status.disk_free_bytes, status.disk_reserve_bytes,
+	    status.disk_state, status.writer_count,
 	    engine_busy(service->engine) ? "true" : "false");
 	for (unsigned i = 0; i < ENGINE_LEVEL_COUNT; i++)
 		buffer_printf(json, "%s{\"tables\":%zu,\"bytes\":%" PRIu64 "}",

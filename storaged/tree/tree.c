@@ -183,12 +183,18 @@ reserve_numbers(struct tree *tree, struct error *err)
 	uint64_t next = atomic_load(&tree->next_number);
 	struct edit edit = {.number_ceiling = next + NUMBERS_AHEAD};
 
+	enum status status;
+
 	if (tree->catalog.number_ceiling > next + NUMBERS_LEFT_MIN)
 		return STATUS_OK;
-	if (manifest_append(tree->manifest, &edit, err) != STATUS_OK)
-		return err->code;
-	tree->catalog.number_ceiling = edit.number_ceiling;
-	return STATUS_OK;
+	status = manifest_append(tree->manifest, &edit, err);
+	if (status == STATUS_OK)
+		tree->catalog.number_ceiling = edit.number_ceiling;
+	/* Without space for it there are still many numbers left. */
+	if (status == STATUS_NO_SPACE &&
+	    tree->catalog.number_ceiling > next + NUMBERS_LEFT_MIN / 2)
+		return STATUS_OK;
+	return status;
 }
 
 enum status
@@ -427,14 +433,20 @@ tree_active_stats(const struct tree *tree)
 }
 
 /*
- * After a failed append nobody knows whether the edit is on disk, so the
- * files stay: recovery keeps those that the manifest names.
+ * Of tables that did not get into the manifest. After a failed append nobody
+ * knows whether the edit is on disk, so the files stay: recovery keeps those
+ * that the manifest names. Only where there was no space nothing was written.
  */
 static void
-close_tables(struct table_file **tables, size_t count)
+close_tables(struct tree *tree, struct table_file **tables, size_t count,
+    enum status status)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (status == STATUS_NO_SPACE)
+			table_trash_drop(
+			    &tree->trash, tables[i]->summary.number);
 		table_file_close(tables[i]);
+	}
 }
 
 static enum status
@@ -450,7 +462,9 @@ renew_manifest(struct tree *tree, struct error *err)
 {
 	if (!manifest_wants_renewal(tree->manifest, tree->manifest_bytes_min))
 		return STATUS_OK;
-	if (manifest_renew(tree->manifest, &tree->catalog, err) != STATUS_OK)
+	/* Where there is no space now, the next change tries again. */
+	if (manifest_renew(tree->manifest, &tree->catalog, err) != STATUS_OK &&
+	    err->code != STATUS_NO_SPACE)
 		return error_wrap(err, "manifest");
 	return STATUS_OK;
 }
@@ -468,7 +482,7 @@ tree_install_flush(struct tree *tree, struct table_file **tables, size_t count,
 
 	CHECK(tree->frozen_count > 0);
 	if (append_edit(tree, &edit, err) != STATUS_OK) {
-		close_tables(tables, count);
+		close_tables(tree, tables, count, err->code);
 		return err->code;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -505,7 +519,7 @@ tree_install_tables(struct tree *tree, struct table_file *const *removed,
 		numbers[i] = removed[i]->summary.number;
 	status = append_edit(tree, &edit, err);
 	if (status != STATUS_OK) {
-		close_tables(added, added_count);
+		close_tables(tree, added, added_count, status);
 	} else {
 		for (size_t i = 0; i < removed_count; i++)
 			table_file_close(
@@ -532,6 +546,7 @@ tree_install_move(struct tree *tree, struct table_file *const *tables,
 	    .removed = numbers,
 	    .removed_count = count,
 	};
+	unsigned before = tables[0]->level;
 	enum status status;
 
 	for (size_t i = 0; i < count; i++) {
@@ -540,8 +555,11 @@ tree_install_move(struct tree *tree, struct table_file *const *tables,
 		moved[i]->level = level;
 	}
 	status = append_edit(tree, &edit, err);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (status != STATUS_OK)
+			moved[i]->level = before;
 		catalog_add(&tree->catalog, moved[i]);
+	}
 	if (status == STATUS_OK)
 		status = renew_view(tree, err);
 	mem_free(moved);

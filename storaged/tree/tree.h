@@ -14,7 +14,8 @@
  * Durability  A change of tables is in the manifest before it is in a view,
  *             and files leave only after they have left both.
  * Failure     When a call that changes something fails the tree is stuck: the
- *             engine stops, and recovery starts from what is on disk.
+ *             engine stops, and recovery starts from what is on disk. But
+ *             NO_SPACE for the manifest leaves all as it was.
  * Ownership   The tree owns memtables and the catalog.
  * Threads     The engine's thread alone.
  */

@@ -140,6 +140,8 @@ readers_see_every_answered_group_whole(void)
 	    .table_bytes_max = 512 << 10,
 	    .level1_bytes_max = 1 << 20,
 	    .journal_segment_bytes = 1 << 20,
+	    .disk_soft_bytes = 1,
+	    .disk_hard_bytes = 1,
 	    .disk_reserve_bytes = 1,
 	    .sync = ENGINE_SYNC_NEVER,
 	};

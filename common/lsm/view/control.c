@@ -121,7 +121,7 @@ control_load(const struct control *control, struct control_state *out)
 	    atomic_load_explicit(&block->clock_offset_ms, memory_order_relaxed);
 	word = atomic_load_explicit(&block->write_state, memory_order_acquire);
 	/* A word of nobody's making means that writes cannot be trusted. */
-	out->write_state = word >> 32 <= CONTROL_WRITES_DOWN
+	out->write_state = word >> 32 <= CONTROL_WRITES_DELETES_ONLY
 	    ? (enum control_write_state)(word >> 32)
 	    : CONTROL_WRITES_DOWN;
 	out->write_delay_us = (uint32_t)word;

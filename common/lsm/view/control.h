@@ -31,6 +31,7 @@ enum control_write_state {
 	CONTROL_WRITES_DELAYED, /* each message waits for delay_us */
 	CONTROL_WRITES_READ_ONLY, /* refused: disk or memory is short */
 	CONTROL_WRITES_DOWN, /* recovering, or stopped in order */
+	CONTROL_WRITES_DELETES_ONLY, /* disk is short: the rest is refused */
 };
 
 /*
