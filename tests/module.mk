@@ -59,7 +59,7 @@ PEERS := $(if $(wildcard /usr/include/rocksdb/c.h),rocksdb) \
     $(if $(wildcard /usr/include/lmdb.h),lmdb)
 SYSLIBS_peers := $(addprefix -l,$(PEERS))
 $(call bench_program,bench_engine,storaged peers,$(patsubst \
-    %,tests/bench/engine/%.c,folder histogram ours row sample store trace \
+    %,tests/bench/engine/%.c,folder histogram ours row sample scale store trace \
     usage worker $(PEERS)))
 
 bench: deps-bench ## a node beside Redis and nginx: medians and ratios
@@ -68,3 +68,14 @@ bench: deps-bench ## a node beside Redis and nginx: medians and ratios
 
 bench-deps: ## install the engines that ours is measured beside
 	@./tests/support/deps.sh peers
+
+bench-engine: deps-build ## our engine beside others: rows, ratios, goals
+	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench_engine
+	@./tests/bench/bench_engine.py --build $(BUILD) $(BENCH_ENGINE)
+
+bench-latency: ## how long puts take, second by second, with pictures
+bench-scale: ## how long opening takes, by the size of store and log
+bench-latency bench-scale: deps-build
+	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench_engine
+	@./tests/bench/bench_engine.py --build $(BUILD) --sections $(@:bench-%=%) \
+	    $(BENCH_ENGINE)

@@ -13,6 +13,7 @@
 #include "common/os/clock.h"
 #include "common/os/path.h"
 #include "tests/bench/engine/folder.h"
+#include "tests/bench/engine/scale.h"
 #include "tests/bench/engine/usage.h"
 #include "tests/bench/engine/worker.h"
 
@@ -44,19 +45,19 @@ static const struct row rows[] = {
 	.seconds = 5},
     {.name = "sync1",
 	.writers = 1,
-	.order = ROW_ORDER_PERMUTED,
+	.order = ROW_ORDER_RANDOM,
 	.sync = true,
 	.fresh = true,
 	.seconds = 3},
     {.name = "sync2",
 	.writers = 2,
-	.order = ROW_ORDER_PERMUTED,
+	.order = ROW_ORDER_RANDOM,
 	.sync = true,
 	.fresh = true,
 	.seconds = 3},
     {.name = "sync8",
 	.writers = 8,
-	.order = ROW_ORDER_PERMUTED,
+	.order = ROW_ORDER_RANDOM,
 	.sync = true,
 	.fresh = true,
 	.seconds = 3},
@@ -71,6 +72,8 @@ static const struct row rows[] = {
 	.sync = true,
 	.fresh = true,
 	.seconds = 60},
+    {.name = "open", .special = scale_open},
+    {.name = "recover", .special = scale_recover},
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -222,15 +225,21 @@ set_end(struct run *run, double seconds)
 		    seconds <= 0 ? 0 : now_ns + (uint64_t)(seconds * 1e9);
 }
 
-/* Lets the readers read for a while, so that what they need is at hand. */
+/*
+ * Lets the readers read for a while, so that what they need is at hand; or
+ * writers that sync write, so that a new store has made its files.
+ */
 static void
 warm(struct run *run)
 {
-	if (run->row->readers == 0 || run->options->warm_seconds <= 0)
+	unsigned first = run->row->readers > 0 ? run->row->writers : 0;
+
+	if ((run->row->readers == 0 && !run->row->sync) ||
+	    run->options->warm_seconds <= 0)
 		return;
 	set_end(run, run->options->warm_seconds);
-	workers_run(run->workers + run->row->writers, run->row->readers);
-	for (unsigned i = run->row->writers; i < run->count; i++) {
+	workers_run(run->workers + first, run->count - first);
+	for (unsigned i = first; i < run->count; i++) {
 		struct worker *worker = &run->workers[i];
 
 		worker->done = 0;
@@ -420,10 +429,15 @@ finish(struct run *run, const char *described)
 void
 row_run(const struct run_options *options)
 {
-	struct run *run = mem_new(sizeof(*run));
+	struct run *run;
 	char described[256] = "";
 	char loaded[PATH_BYTES_MAX];
 
+	if (options->row->special != NULL) {
+		options->row->special(options);
+		return;
+	}
+	run = mem_new(sizeof(*run));
 	run->options = options;
 	run->row = options->row;
 	row_store_path(options, run->folder,

@@ -27,6 +27,8 @@ enum row_read {
 
 #define ROW_SCAN_COUNT 100
 
+struct run_options;
+
 struct row {
 	const char *name;
 	unsigned writers;
@@ -37,6 +39,8 @@ struct row {
 	bool fresh; /* begins with an empty store; else with a loaded one */
 	bool keep; /* the store that it leaves is a loaded one */
 	double seconds; /* 0: until each key has had its turn */
+	/* Runs the row instead, if not NULL. */
+	void (*special)(const struct run_options *options);
 };
 
 struct run_options {
