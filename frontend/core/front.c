@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/command/limits.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/lsm/view/view_reader.h"
@@ -12,6 +13,7 @@
 #include "common/os/clock.h"
 #include "common/worker/settings.h"
 #include "common/worker/worker.h"
+#include "frontend/core/intake.h"
 #include "frontend/gate/gate.h"
 
 #define TICK_MS 1000
@@ -21,6 +23,12 @@
 
 /* What is under way while all is well also waits; it needs some room. */
 #define PARK_BYTES_MIN (1u << 20)
+
+/*
+ * Of large requests: one is journaled while the next comes in. More in hand
+ * would make small writes wait longer, since results keep their order.
+ */
+#define INTAKE_BYTES_MAX (2 * VALUE_BYTES_MAX + (1u << 20))
 
 struct front {
 	struct worker *worker;
@@ -35,6 +43,7 @@ struct front {
 	struct listener *listener;
 	struct view_reader *reader;
 	struct gate *gate;
+	struct intake intake;
 	struct loop_timer *tick;
 	struct loop_timer *drain_look;
 	/* Totals that the metrics were last told. */
@@ -113,6 +122,7 @@ front_create(struct worker *worker, struct front **out, struct error *err)
 	front->settings = worker_settings(worker);
 	front->refresh_log.interval_ms = 10000;
 	limits_take(front);
+	intake_init(&front->intake, INTAKE_BYTES_MAX);
 	reader_open(front);
 	if (gate_open(front, err) != STATUS_OK) {
 		front_close(front);
@@ -236,6 +246,12 @@ struct gate *
 front_gate(const struct front *front)
 {
 	return front->gate;
+}
+
+struct intake *
+front_intake(struct front *front)
+{
+	return &front->intake;
 }
 
 bool

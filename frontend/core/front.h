@@ -39,6 +39,7 @@ struct command;
 struct front;
 struct gate;
 struct gate_result;
+struct intake;
 struct loop;
 struct net_options;
 struct settings;
@@ -119,6 +120,9 @@ const struct settings *front_settings(const struct front *front);
 const struct front_limits *front_limits(const struct front *front);
 struct net *front_net(const struct front *front);
 struct gate *front_gate(const struct front *front);
+
+/* Where large requests are claimed (intake.h). */
+struct intake *front_intake(struct front *front);
 
 /* After STOP: a stream that is idle has to be finished. */
 bool front_is_draining(const struct front *front);

@@ -10,6 +10,9 @@
 /* Memory for pieces that is kept from one request to the next. */
 #define KEPT_BYTES_MAX 4096u
 
+/* What chunks bring in until the next look at their bytes. */
+#define CHUNKS_AHEAD_BYTES (1u << 20)
+
 /*
  *   HEAD -> SIZED or CHUNKED -> DONE -> HEAD -> ...
  *     \________________________/
@@ -115,6 +118,28 @@ http_assembler_pending_bytes(const struct http_assembler *assembler)
 	default:
 		return 0;
 	}
+}
+
+size_t
+http_assembler_body_bytes(const struct http_assembler *assembler)
+{
+	if (assembler->is_skipping)
+		return 0;
+	if (assembler->phase == PHASE_SIZED)
+		return (size_t)(assembler->body_bytes + assembler->body_left);
+	/* Chunks may come as fast as the kernel has them. */
+	if (assembler->phase == PHASE_CHUNKED && assembler->body_bytes > 0)
+		return (size_t)assembler->body_bytes + CHUNKS_AHEAD_BYTES;
+	return 0;
+}
+
+void
+http_assembler_drop_body(struct http_assembler *assembler)
+{
+	if (assembler->phase != PHASE_DONE)
+		return;
+	assembler->request.body = SLICE_EMPTY;
+	buffer_clear(&assembler->body, KEPT_BYTES_MAX);
 }
 
 bool

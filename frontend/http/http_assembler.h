@@ -73,6 +73,15 @@ void http_assembler_keep(struct http_assembler *assembler);
 size_t http_assembler_pending_bytes(const struct http_assembler *assembler);
 
 /*
+ * Bytes that the body of the request that has begun to come takes in memory:
+ * all of it where its size is known, else what has come and is about to.
+ */
+size_t http_assembler_body_bytes(const struct http_assembler *assembler);
+
+/* Frees the body of a request that has been dealt with. */
+void http_assembler_drop_body(struct http_assembler *assembler);
+
+/*
  * True, once for each request, if the client waits for "100 Continue" before
  * it sends the body.
  */

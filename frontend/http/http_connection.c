@@ -1,5 +1,7 @@
 #include "frontend/http/http_connection.h"
 
+#include <stddef.h>
+
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/os/clock.h"
@@ -21,6 +23,7 @@ static const bool moves[4][4] = {
 
 static void
 on_result(struct front_writer *writer, const struct gate_result *result);
+static void on_grant(struct intake_claim *claim);
 static void list_run(void *context);
 
 static void
@@ -36,6 +39,7 @@ http_connection_create(struct http_door *door, struct stream *stream)
 	struct http_connection *connection = mem_new(sizeof(*connection));
 
 	connection->writer.on_result = on_result;
+	connection->claim.on_grant = on_grant;
 	connection->door = door;
 	connection->stream = stream;
 	connection->assembler = http_assembler_create(&door->limits);
@@ -45,6 +49,23 @@ http_connection_create(struct http_door *door, struct stream *stream)
 	TAILQ_INSERT_TAIL(&door->connections, connection, link);
 	front_count_opened(METRIC_PROTOCOL_HTTP);
 	return connection;
+}
+
+static void
+claim_release(struct http_connection *connection)
+{
+	intake_release(
+	    front_intake(connection->door->front), &connection->claim);
+}
+
+/* Nothing is due any more; another large body may have begun, though. */
+static void
+claim_settle(struct http_connection *connection)
+{
+	if (connection->claim.is_listed &&
+	    http_assembler_body_bytes(connection->assembler) <=
+		INTAKE_FREE_BYTES)
+		claim_release(connection);
 }
 
 static void
@@ -62,6 +83,7 @@ void
 http_connection_close(struct http_connection *connection)
 {
 	CHECK(connection->stream == NULL);
+	claim_release(connection);
 	TAILQ_REMOVE(&connection->door->connections, connection, link);
 	while (!STAILQ_EMPTY(&connection->pendings))
 		pending_free(connection);
@@ -89,7 +111,8 @@ phase_set(struct http_connection *connection)
 {
 	enum stream_phase phase = STREAM_AWAITS_REQUEST;
 
-	if (connection->pending_count > 0 || connection->state != HTTP_OPEN)
+	if (connection->pending_count > 0 || connection->state != HTTP_OPEN ||
+	    connection->awaits_memory)
 		phase = STREAM_AWAITS_US;
 	else if (http_assembler_pending_bytes(connection->assembler) > 0)
 		phase = STREAM_AWAITS_REST;
@@ -191,6 +214,9 @@ proceed(struct http_connection *connection, enum http_assembled assembled,
 	case HTTP_CALL_REPLIED:
 		break;
 	}
+	http_assembler_drop_body(connection->assembler);
+	if (connection->pending_count == 0)
+		claim_settle(connection);
 	if (UNLIKELY(call.reply.closes))
 		last(connection);
 }
@@ -199,9 +225,26 @@ proceed(struct http_connection *connection, enum http_assembled assembled,
 static void
 continue_send(struct http_connection *connection)
 {
-	if (connection->pending_count == 0 &&
+	if (connection->pending_count == 0 && !connection->awaits_memory &&
 	    http_assembler_takes_continue(connection->assembler))
 		http_reply_continue(stream_output(connection->stream));
+}
+
+/*
+ * Of a large body no more is read before there is memory for it. An earlier
+ * request's claim, which it may still have, is the lesser part of that.
+ */
+static void
+claim_body(struct http_connection *connection)
+{
+	size_t bytes = http_assembler_body_bytes(connection->assembler);
+
+	if (bytes <= INTAKE_FREE_BYTES ||
+	    intake_ask(front_intake(connection->door->front),
+		&connection->claim, bytes))
+		return;
+	connection->awaits_memory = true;
+	stream_pause(connection->stream);
 }
 
 /* Takes one request; false if there is none that is whole. */
@@ -219,6 +262,8 @@ step(struct http_connection *connection)
 	if (assembled != HTTP_ASSEMBLED_MORE)
 		proceed(connection, assembled, consumed);
 	else
+		claim_body(connection);
+	if (assembled == HTTP_ASSEMBLED_MORE && !connection->awaits_memory)
 		continue_send(connection);
 	stream_consume(connection->stream, consumed);
 	return assembled != HTTP_ASSEMBLED_MORE;
@@ -264,7 +309,7 @@ check_pace(struct http_connection *connection)
 	struct http_problem problem;
 
 	if (bytes == 0 || connection->pending_count > 0 ||
-	    connection->state != HTTP_OPEN) {
+	    connection->state != HTTP_OPEN || connection->awaits_memory) {
 		connection->began_ms = 0;
 		return;
 	}
@@ -335,9 +380,28 @@ go_on(struct http_connection *connection)
 	phase_set(connection);
 	if (connection->state != HTTP_OPEN)
 		return;
+	if (connection->pending_count == 0)
+		claim_settle(connection);
 	stream_resume(connection->stream);
 	if (connection->door->is_draining)
 		http_connection_finish_idle(connection);
+}
+
+/* There is memory for the body that waits. */
+static void
+on_grant(struct intake_claim *claim)
+{
+	struct http_connection *connection =
+	    (struct http_connection *)((char *)claim -
+		offsetof(struct http_connection, claim));
+
+	if (!connection->awaits_memory || connection->stream == NULL ||
+	    stream_is_ending(connection->stream))
+		return;
+	connection->awaits_memory = false;
+	continue_send(connection);
+	phase_set(connection);
+	stream_resume(connection->stream);
 }
 
 /* Tries a held request again. */
@@ -365,6 +429,8 @@ result_follow(struct http_connection *connection)
 {
 	bool is_last = connection->pending_count == 0;
 
+	if (is_last)
+		claim_settle(connection);
 	switch (connection->state) {
 	case HTTP_HELD:
 		if (is_last ||

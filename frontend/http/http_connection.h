@@ -29,6 +29,7 @@
 #include "common/loop/loop.h"
 #include "common/net/stream.h"
 #include "frontend/core/front.h"
+#include "frontend/core/intake.h"
 #include "frontend/http/http_assembler.h"
 #include "frontend/http/http_date.h"
 #include "frontend/http/http_reply.h"
@@ -88,6 +89,8 @@ struct http_connection {
 	enum http_assembled held; /* HELD: what the assembler had */
 	bool awaits_results; /* HELD: all of them; else some, or room */
 	bool has_ended; /* the client sends no more */
+	struct intake_claim claim; /* of a large body, until its result */
+	bool awaits_memory; /* OPEN: for that claim; the stream is paused */
 	uint64_t began_ms; /* when the request began to come; 0: none has */
 	STAILQ_HEAD(, http_pending) pendings; /* oldest first */
 	unsigned pending_count;

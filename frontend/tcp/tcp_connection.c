@@ -1,5 +1,7 @@
 #include "frontend/tcp/tcp_connection.h"
 
+#include <stddef.h>
+
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/loop/loop.h"
@@ -20,6 +22,7 @@ static const bool moves[3][3] = {
 
 static void
 on_result(struct front_writer *writer, const struct gate_result *result);
+static void on_grant(struct intake_claim *claim);
 static void connection_free(struct tcp_connection *connection);
 
 static void
@@ -35,6 +38,7 @@ tcp_connection_create(struct tcp_door *door, struct stream *stream)
 	struct tcp_connection *connection = mem_new(sizeof(*connection));
 
 	connection->writer.on_result = on_result;
+	connection->claim.on_grant = on_grant;
 	connection->door = door;
 	connection->stream = stream;
 	TAILQ_INSERT_TAIL(&door->connections, connection, link);
@@ -132,6 +136,29 @@ tally_count(struct tcp_door *door, enum metric_protocol protocol)
 	door->tally_total = 0;
 }
 
+static void
+claim_release(struct tcp_connection *connection)
+{
+	if (UNLIKELY(connection->claim.is_listed))
+		intake_release(
+		    front_intake(connection->door->front), &connection->claim);
+}
+
+/*
+ * Of a large request no more is read before there is memory for it, and
+ * before the last one, whose claim it may be, has its result.
+ */
+static void
+claim_input(struct tcp_connection *connection)
+{
+	if (stream_input(connection->stream).size >= connection->wanted)
+		return;
+	if (connection->pendings.count > 0 ||
+	    !intake_ask(front_intake(connection->door->front),
+		&connection->claim, connection->wanted))
+		tcp_connection_wait(connection);
+}
+
 void
 tcp_connection_on_data(struct stream *stream, void *context)
 {
@@ -157,6 +184,9 @@ tcp_connection_on_data(struct stream *stream, void *context)
 		continue;
 	if (door->tally_total > 0)
 		tally_count(door, connection->protocol->metric);
+	if (UNLIKELY(connection->wanted > INTAKE_FREE_BYTES) &&
+	    connection->state == TCP_OPEN)
+		claim_input(connection);
 	phase_set(connection);
 	if (UNLIKELY(door->is_draining))
 		tcp_connection_finish_idle(connection);
@@ -212,6 +242,7 @@ static void
 connection_free(struct tcp_connection *connection)
 {
 	TAILQ_REMOVE(&connection->door->connections, connection, link);
+	claim_release(connection);
 	if (connection->protocol != NULL)
 		connection->protocol->close(connection);
 	mem_free(connection->pendings.items);
@@ -238,10 +269,23 @@ tcp_connection_on_room(struct tcp_connection *connection)
 		connection_resume(connection);
 }
 
+/* There is memory for the large request that waits. */
+static void
+on_grant(struct intake_claim *claim)
+{
+	struct tcp_connection *connection =
+	    (struct tcp_connection *)((char *)claim -
+		offsetof(struct tcp_connection, claim));
+
+	if (connection->state == TCP_WAITING && connection->stream != NULL)
+		connection_resume(connection);
+}
+
 /* The last result that was due has come. */
 static void
 on_settled(struct tcp_connection *connection)
 {
+	claim_release(connection);
 	if (connection->stream == NULL) {
 		connection_free(connection);
 	} else if (connection->state == TCP_WAITING) {
@@ -360,6 +404,7 @@ tcp_connection_answered(struct tcp_connection *connection, size_t size,
 	if (UNLIKELY(connection->pendings.count > 0))
 		return tcp_connection_wait(connection);
 	stream_consume(connection->stream, size);
+	claim_release(connection);
 	tally_add(connection, operation);
 	return true;
 }
@@ -423,5 +468,6 @@ tcp_connection_run(struct tcp_connection *connection)
 	    loop_now_ns(door->loop) - connection->arrived_ns, 1);
 	door->server.commands_processed++;
 	task_end(connection);
+	claim_release(connection);
 	connection_resume(connection);
 }

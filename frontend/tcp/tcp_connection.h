@@ -12,6 +12,9 @@
  *      |
  *      +--- a read takes several runs --> BUSY --- its reply is made --> OPEN
  *
+ * A large request that begins to come also waits until there is memory for it
+ * (frontend/core/intake.h).
+ *
  * The stream is paused in WAITING and BUSY. A connection whose stream has
  * gone lives on until its last result has come.
  */
@@ -26,6 +29,7 @@
 #include "common/metrics/metrics.h"
 #include "common/net/stream.h"
 #include "frontend/core/front.h"
+#include "frontend/core/intake.h"
 #include "frontend/protocol/frame_request.h"
 #include "frontend/tcp/frame_call.h"
 #include "frontend/tcp/resp_commands.h"
@@ -132,6 +136,7 @@ struct tcp_connection {
 	bool has_ended; /* the client sends no more */
 	struct tcp_pendings pendings;
 	size_t wanted; /* input with less is not worth a look */
+	struct intake_claim claim; /* of a large request, until its result */
 	/* In TCP_BUSY: what the request has so far, and its bytes. */
 	struct tcp_task task;
 	struct buffer held;

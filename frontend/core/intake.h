@@ -1,0 +1,58 @@
+/*
+ * intake - bounds what large requests take of a frontend's memory.
+ *
+ * A request has to be in memory as a whole before it can be answered, and so
+ * has a write until it has its result. Of small ones thousands fit; of large
+ * ones as many as clients like to send do not. So whoever is about to receive
+ * more than INTAKE_FREE_BYTES of one asks first, and where too much is in hand
+ * already it stops reading until others are done; the kernel then holds the
+ * client back.
+ *
+ * The oldest claim is always granted, whatever it asks for, so that something
+ * goes on; the others wait in the order in which they asked.
+ *
+ * Ownership  Claims are their owners', and released before they go.
+ * Threads    All on the loop's thread.
+ * Limits     The bytes given to intake_init(), or the oldest claim's alone.
+ */
+#ifndef FRONTEND_CORE_INTAKE_H
+#define FRONTEND_CORE_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+/* Requests up to this size need no claim. */
+#define INTAKE_FREE_BYTES (64u << 10)
+
+/* All zeroes but for on_grant: claims nothing. Its fields are private. */
+struct intake_claim {
+	/* What was refused is granted now; may not release. */
+	void (*on_grant)(struct intake_claim *claim);
+	TAILQ_ENTRY(intake_claim) link;
+	size_t bytes; /* granted */
+	size_t wanted;
+	bool is_listed;
+	bool waits;
+};
+
+struct intake {
+	size_t bytes_max;
+	size_t bytes; /* of all claims */
+	TAILQ_HEAD(, intake_claim) claims; /* oldest first */
+};
+
+void intake_init(struct intake *intake, size_t bytes_max);
+
+/*
+ * Claims so many bytes in all. True if the owner may go on; else on_grant
+ * comes, unless the claim is released before. May be asked again, and for
+ * more.
+ */
+bool
+intake_ask(struct intake *intake, struct intake_claim *claim, size_t bytes);
+
+/* Gives back what was claimed, if anything was. */
+void intake_release(struct intake *intake, struct intake_claim *claim);
+
+#endif
