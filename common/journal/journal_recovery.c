@@ -405,6 +405,16 @@ read_all(struct recovery *recovery, struct error *err)
 	return STATUS_OK;
 }
 
+/* Its space must be there before it is mapped. */
+static enum status
+fill_tail(struct journal_writer *tail, const struct journal_options *options,
+    struct error *err)
+{
+	return options->mapped
+	    ? file_allocate(tail->file, tail->header.size_bytes, err)
+	    : journal_writer_fill(tail, err);
+}
+
 /* Makes the fresh tail the real one, durably. */
 static enum status
 finish_tail(struct recovery *recovery, struct error *err)
@@ -418,7 +428,7 @@ finish_tail(struct recovery *recovery, struct error *err)
 		err) != STATUS_OK)
 		return err->code;
 	if (journal_writer_flush(tail, err) != STATUS_OK ||
-	    journal_writer_fill(tail, err) != STATUS_OK ||
+	    fill_tail(tail, options, err) != STATUS_OK ||
 	    journal_writer_sync(tail, err) != STATUS_OK ||
 	    path_rename(options->fs, file_path(tail->file), recovery->path,
 		err) != STATUS_OK ||

@@ -6,6 +6,19 @@
 #define GATHER_KEEP_BYTES_MAX ((size_t)4 << 20)
 #define ZEROES_BYTES ((size_t)1 << 20)
 
+/*
+ * A mapped segment is handed to the disk in such pieces while it fills, so
+ * that the sync at its end has little left to wait for.
+ */
+#define WRITE_OUT_BYTES ((uint64_t)4 << 20)
+
+static void
+unmap(struct journal_writer *writer)
+{
+	file_unmap(writer->mapping, (size_t)writer->header.size_bytes);
+	writer->mapping = NULL;
+}
+
 void
 journal_writer_begin(struct journal_writer *writer, struct file *file,
     const struct journal_segment_header *header)
@@ -13,6 +26,7 @@ journal_writer_begin(struct journal_writer *writer, struct file *file,
 	CHECK(buffer_size(&writer->gather) == 0);
 	CHECK(header->size_bytes % JOURNAL_PAGE_BYTES == 0);
 	CHECK(header->size_bytes > 0 && header->size_bytes <= UINT32_MAX);
+	unmap(writer);
 	file_close(writer->file);
 	writer->file = file;
 	writer->header = *header;
@@ -22,6 +36,20 @@ journal_writer_begin(struct journal_writer *writer, struct file *file,
 	buffer_commit(&writer->gather, JOURNAL_SEGMENT_HEADER_BYTES);
 	writer->end = JOURNAL_SEGMENT_HEADER_BYTES;
 	writer->durable = 0;
+	writer->written_out = 0;
+}
+
+enum status
+journal_writer_map(struct journal_writer *writer, struct error *err)
+{
+	void *mapping;
+
+	CHECK(writer->mapping == NULL);
+	if (file_map(writer->file, (size_t)writer->header.size_bytes, true,
+		&mapping, err) != STATUS_OK)
+		return err->code;
+	writer->mapping = mapping;
+	return STATUS_OK;
 }
 
 bool
@@ -54,6 +82,26 @@ journal_writer_append(struct journal_writer *writer, uint64_t first_sequence,
 	writer->end += size;
 }
 
+static enum status
+flush_mapped(struct journal_writer *writer, struct error *err)
+{
+	struct slice bytes = buffer_slice(&writer->gather);
+
+	if (file_write_mapped(writer->file, writer->mapping,
+		writer->end - bytes.size, bytes, err) != STATUS_OK)
+		return err->code;
+	buffer_clear(&writer->gather, GATHER_KEEP_BYTES_MAX);
+	if (writer->end - writer->written_out >= WRITE_OUT_BYTES) {
+		uint64_t end =
+		    writer->end & ~(uint64_t)(JOURNAL_PAGE_BYTES - 1);
+
+		file_write_out(writer->file, writer->written_out,
+		    end - writer->written_out);
+		writer->written_out = end;
+	}
+	return STATUS_OK;
+}
+
 enum status
 journal_writer_flush(struct journal_writer *writer, struct error *err)
 {
@@ -63,6 +111,8 @@ journal_writer_flush(struct journal_writer *writer, struct error *err)
 
 	if (size == 0)
 		return STATUS_OK;
+	if (writer->mapping != NULL)
+		return flush_mapped(writer, err);
 	/*
 	 * Whole pages: the kernel then need not read the old bytes of a page
 	 * in a recycled segment, and behind the last record stand zeroes, so
@@ -119,6 +169,7 @@ journal_write_zeroes(struct file *file, uint64_t start, uint64_t end, bool sync,
 void
 journal_writer_deinit(struct journal_writer *writer)
 {
+	unmap(writer);
 	file_close(writer->file);
 	buffer_deinit(&writer->gather);
 	*writer = (struct journal_writer){0};

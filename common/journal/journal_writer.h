@@ -25,10 +25,12 @@
 /* A zeroed one has no segment. */
 struct journal_writer {
 	struct file *file; /* owned */
+	uint8_t *mapping; /* of the segment; NULL: written by calls */
 	struct journal_segment_header header;
 	uint64_t seed;
 	uint64_t end; /* of the last record, gathered ones included */
 	uint64_t durable; /* up to where a sync has covered it */
+	uint64_t written_out; /* up to where the disk was asked to write */
 	struct buffer gather; /* what goes to end - size of this */
 };
 
@@ -39,6 +41,13 @@ struct journal_writer {
  */
 void journal_writer_begin(struct journal_writer *writer, struct file *file,
     const struct journal_segment_header *header);
+
+/*
+ * Has the segment written through a mapping from here on. Behind the end it
+ * must hold zeroes.
+ */
+enum status
+journal_writer_map(struct journal_writer *writer, struct error *err) MUST_CHECK;
 
 /* Whether there is room for a record with such a payload. */
 bool journal_writer_fits(

@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/os/bus_guard.h"
 #include "common/os/path.h"
 
 struct file {
@@ -145,6 +146,52 @@ file_write_at(
 		done += (size_t)count;
 	}
 	return STATUS_OK;
+}
+
+struct mapped_write {
+	struct file *file;
+	void *mapping;
+	uint64_t offset;
+	struct slice bytes;
+};
+
+/* Runs inside a bus guard. */
+static enum status
+write_mapped(void *context, struct error *err)
+{
+	const struct mapped_write *write = context;
+	struct file *file = write->file;
+	size_t done = 0;
+
+	while (done < write->bytes.size) {
+		ssize_t count = file->fs->mapped_write(file->fs, file->fd,
+		    write->mapping, write->bytes.data + done,
+		    write->bytes.size - done, (off_t)(write->offset + done));
+
+		if (count < 0)
+			return error_set_errno(
+			    err, errno, "write %s", file->path);
+		done += (size_t)count;
+	}
+	return STATUS_OK;
+}
+
+enum status
+file_write_mapped(struct file *file, void *mapping, uint64_t offset,
+    struct slice bytes, struct error *err)
+{
+	struct mapped_write write = {file, mapping, offset, bytes};
+
+	if (bus_guard_run(write_mapped, &write, err) != STATUS_OK)
+		return error_wrap(err, "%s", file->path);
+	return STATUS_OK;
+}
+
+void
+file_write_out(struct file *file, uint64_t offset, uint64_t size_bytes)
+{
+	file->fs->write_out(
+	    file->fs, file->fd, (off_t)offset, (off_t)size_bytes);
 }
 
 enum status

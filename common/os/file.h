@@ -60,6 +60,19 @@ enum status file_read_at(struct file *file, uint64_t offset, void *bytes,
 enum status file_write_at(struct file *file, uint64_t offset,
     struct slice bytes, struct error *err) MUST_CHECK;
 
+/*
+ * Writes all of `bytes` through `mapping`, which file_map() made of this file
+ * and which reaches that far. STATUS_IO where a page cannot be had.
+ */
+enum status file_write_mapped(struct file *file, void *mapping, uint64_t offset,
+    struct slice bytes, struct error *err) MUST_CHECK;
+
+/*
+ * Has the disk begin to write these bytes, so that a sync later finds little
+ * left to do. Tells nothing of whether it could.
+ */
+void file_write_out(struct file *file, uint64_t offset, uint64_t size_bytes);
+
 /* fdatasync. */
 enum status file_sync(struct file *file, struct error *err) MUST_CHECK;
 

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -35,6 +37,23 @@ real_pwrite(struct file_system *fs, int fd, const void *bytes, size_t size,
 {
 	(void)fs;
 	return pwrite(fd, bytes, size, offset);
+}
+
+static ssize_t
+real_mapped_write(struct file_system *fs, int fd, void *mapping,
+    const void *bytes, size_t size, off_t offset)
+{
+	(void)fs;
+	(void)fd;
+	memcpy((uint8_t *)mapping + offset, bytes, size);
+	return (ssize_t)size;
+}
+
+static void
+real_write_out(struct file_system *fs, int fd, off_t offset, off_t size)
+{
+	(void)fs;
+	(void)sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE);
 }
 
 static int
@@ -133,6 +152,8 @@ file_system_real(void)
 	    .close = real_close,
 	    .pread = real_pread,
 	    .pwrite = real_pwrite,
+	    .mapped_write = real_mapped_write,
+	    .write_out = real_write_out,
 	    .fdatasync = real_fdatasync,
 	    .fsync = real_fsync,
 	    .ftruncate = real_ftruncate,

@@ -23,6 +23,15 @@ struct file_system {
 	    size_t size, off_t offset);
 	ssize_t (*pwrite)(struct file_system *fs, int fd, const void *bytes,
 	    size_t size, off_t offset);
+	/*
+	 * pwrite's job through a shared mapping of the file's beginning: what
+	 * is stored there is in the file, and no system call is made.
+	 */
+	ssize_t (*mapped_write)(struct file_system *fs, int fd, void *mapping,
+	    const void *bytes, size_t size, off_t offset);
+	/* Has the disk begin to write these bytes; a hint, and no sync. */
+	void (*write_out)(
+	    struct file_system *fs, int fd, off_t offset, off_t size);
 	int (*fdatasync)(struct file_system *fs, int fd);
 	int (*fsync)(struct file_system *fs, int fd); /* directories too */
 	int (*ftruncate)(struct file_system *fs, int fd, off_t size);

@@ -468,6 +468,7 @@ start_segment(struct maintenance *maintenance)
 	    .store_id = maintenance->options.store_id,
 	    .shard = maintenance->options.shard,
 	    .segment_bytes = maintenance->options.journal_segment_bytes,
+	    .mapped = maintenance->options.journal_mapped,
 	};
 	task_start(&task->task, LANE_FLUSH);
 }

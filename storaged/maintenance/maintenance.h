@@ -34,6 +34,7 @@ struct maintenance_options {
 	const char *journal_directory;
 	size_t memtable_bytes;
 	uint64_t journal_segment_bytes;
+	bool journal_mapped; /* see journal_options */
 	size_t block_bytes;
 	uint64_t table_bytes_max;
 	struct pick_options pick;

@@ -403,6 +403,25 @@ fault_pwrite(struct file_system *fs, int fd, const void *bytes, size_t size,
 	return end(fault, call, done);
 }
 
+/* The page cache is one for both ways: for a test this is a pwrite. */
+static ssize_t
+fault_mapped_write(struct file_system *fs, int fd, void *mapping,
+    const void *bytes, size_t size, off_t offset)
+{
+	(void)mapping;
+	return fault_pwrite(fs, fd, bytes, size, offset);
+}
+
+/* What the disk writes unasked it may write at any time: no call. */
+static void
+fault_write_out(struct file_system *fs, int fd, off_t offset, off_t size)
+{
+	(void)fs;
+	(void)fd;
+	(void)offset;
+	(void)size;
+}
+
 static int
 fault_sync(struct file_system *fs, int fd)
 {
@@ -570,6 +589,8 @@ fault_file_system_create(const char *root)
 	    .close = fault_close,
 	    .pread = fault_pread,
 	    .pwrite = fault_pwrite,
+	    .mapped_write = fault_mapped_write,
+	    .write_out = fault_write_out,
 	    .fdatasync = fault_sync,
 	    .fsync = fault_sync,
 	    .ftruncate = fault_truncate,

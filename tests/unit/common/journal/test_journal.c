@@ -1,9 +1,11 @@
 #include "common/journal/journal.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/codec/integer.h"
 #include "common/journal/journal_format.h"
+#include "common/os/bus_guard.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/unit/common/journal/journal_fixture.h"
 
@@ -37,7 +39,7 @@ empty_folder_begins_behind_the_recovery_point(void)
 }
 
 static void
-records_come_back_in_order_over_many_segments(void)
+check_order_over_many_segments(bool mapped)
 {
 	struct scratch scratch;
 	struct journal_fixture f;
@@ -45,6 +47,7 @@ records_come_back_in_order_over_many_segments(void)
 
 	scratch_init(&scratch);
 	journal_fixture_init(&f, file_system_real(), scratch.path);
+	f.options.mapped = mapped;
 	ASSERT_OK(journal_fixture_open(&f, 0), &f.err);
 	for (int round = 0; round < 5; round++) {
 		journal_fixture_fill(&f, 40);
@@ -59,6 +62,13 @@ records_come_back_in_order_over_many_segments(void)
 	CU_ASSERT_TRUE(journal_segment_count(f.journal) > 10);
 	journal_fixture_close(&f);
 	scratch_deinit(&scratch);
+}
+
+static void
+records_come_back_in_order_over_many_segments(void)
+{
+	check_order_over_many_segments(false);
+	check_order_over_many_segments(true);
 }
 
 static enum status
@@ -472,6 +482,55 @@ bytes_on_disk_are_the_documented_ones(void)
 	scratch_deinit(&scratch);
 }
 
+static void
+mapped_commit_is_seen_at_once_and_its_files_are_not_used_again(void)
+{
+	struct scratch scratch;
+	struct journal_fixture f;
+	uint64_t last;
+
+	scratch_init(&scratch);
+	journal_fixture_init(&f, file_system_real(), scratch.path);
+	f.options.mapped = true;
+	ASSERT_OK(journal_fixture_open(&f, 0), &f.err);
+	while (journal_segment_count(f.journal) < 4) {
+		ASSERT_OK(journal_fixture_append(&f), &f.err);
+		ASSERT_OK(journal_commit(f.journal, false, &f.err), &f.err);
+	}
+	last = journal_last_sequence(f.journal);
+	ASSERT_OK(journal_release(f.journal, last - 4, &f.err), &f.err);
+	CU_ASSERT_FALSE(path_exists(journal_fixture_segment(scratch.path, 1)));
+	CU_ASSERT_TRUE(journal_wants_spare(f.journal));
+	/* Nothing was synced: the death of a process loses none of it. */
+	f.options.mapped = false;
+	reopen(&f, last - 4);
+	CU_ASSERT_EQUAL(f.next, last + 1);
+	CU_ASSERT_FALSE(f.recovery.torn);
+	journal_fixture_close(&f);
+	scratch_deinit(&scratch);
+}
+
+static void
+page_that_a_mapping_cannot_have_closes_the_journal(void)
+{
+	struct scratch scratch;
+	struct journal_fixture f;
+
+	bus_guard_install();
+	scratch_init(&scratch);
+	journal_fixture_init(&f, file_system_real(), scratch.path);
+	f.options.mapped = true;
+	ASSERT_OK(journal_fixture_open(&f, 0), &f.err);
+	journal_fixture_fill(&f, 1);
+	CHECK(truncate(journal_fixture_segment(scratch.path, 1), 0) == 0);
+	ASSERT_OK(journal_fixture_append(&f), &f.err);
+	CU_ASSERT_EQUAL(journal_commit(f.journal, false, &f.err), STATUS_IO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(f.err.text, scratch.path));
+	CU_ASSERT_EQUAL(journal_commit(f.journal, true, &f.err), STATUS_IO);
+	journal_fixture_close(&f);
+	scratch_deinit(&scratch);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -486,6 +545,9 @@ main(int argc, char **argv)
 	    SUITE_CASE(largest_record_comes_back),
 	    SUITE_CASE(commit_is_one_write_of_whole_pages_and_one_sync),
 	    SUITE_CASE(given_spare_becomes_the_next_segment),
+	    SUITE_CASE(
+		mapped_commit_is_seen_at_once_and_its_files_are_not_used_again),
+	    SUITE_CASE(page_that_a_mapping_cannot_have_closes_the_journal),
 	    SUITE_CASE(callers_refusal_ends_the_opening_and_changes_nothing),
 	    SUITE_CASE(segments_of_a_newer_format_or_another_store_are_refused),
 	    SUITE_CASE(bytes_on_disk_are_the_documented_ones),
