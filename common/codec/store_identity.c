@@ -7,6 +7,7 @@
 
 #define MAGIC "kvstore\n"
 #define VERSION_OFFSET 8
+#define ZERO_OFFSET 12
 #define ID_OFFSET 16
 #define CHECKSUM_OFFSET 32
 
@@ -42,6 +43,7 @@ store_identity_decode(
 		    version, STORE_IDENTITY_VERSION);
 	if (version != STORE_IDENTITY_VERSION ||
 	    bytes.size != STORE_IDENTITY_BYTES ||
+	    u32_load(bytes.data + ZERO_OFFSET) != 0 ||
 	    u64_load(bytes.data + CHECKSUM_OFFSET) !=
 		checksum64(slice_of(bytes.data, CHECKSUM_OFFSET), 0))
 		return error_set(

@@ -110,6 +110,13 @@ check_identity(const struct journal_file *file, const char *path,
 		return error_set(err, STATUS_INVALID,
 		    "%s: belongs to shard %u, not to %u", path, header->shard,
 		    options->shard);
+	/* So much will be written for what is read of it. */
+	if (header->size_bytes == 0 ||
+	    header->size_bytes % JOURNAL_PAGE_BYTES != 0 ||
+	    header->size_bytes > JOURNAL_SEGMENT_BYTES_MAX)
+		return error_set(err, STATUS_CORRUPT,
+		    "%s: no segment has %" PRIu64 " bytes", path,
+		    header->size_bytes);
 	return STATUS_OK;
 }
 

@@ -18,7 +18,6 @@ static const struct {
     [OPTION_LIMIT] = {"--limit", true},
     [OPTION_OUTPUT] = {"--output", true},
     [OPTION_PREFIX] = {"--prefix", true},
-    [OPTION_RAW] = {"--raw", false},
     [OPTION_START] = {"--start", true},
     [OPTION_TIMEOUT] = {"--timeout", true},
     [OPTION_TTL] = {"--ttl", true},

@@ -178,32 +178,45 @@ replay_all(struct slice content, const uint8_t *store_id, uint64_t number,
 	return catalog_verify(catalog, err);
 }
 
+/* The whole text of `current`; returns its size. */
+static size_t
+current_format(char text[CURRENT_BYTES_MAX], uint64_t number)
+{
+	uint8_t bytes[sizeof(number)];
+	int size;
+
+	u64_store(bytes, number);
+	size = snprintf(text, CURRENT_BYTES_MAX,
+	    "manifest-%016" PRIx64 " %016" PRIx64 "\n", number,
+	    hash64(slice_of(bytes, sizeof(bytes))));
+	CHECK(size > 0 && size < CURRENT_BYTES_MAX);
+	return (size_t)size;
+}
+
 static enum status
 read_current(struct file_system *fs, const char *directory, uint64_t *number,
     struct error *err)
 {
 	char path[PATH_BYTES_MAX];
+	char expected[CURRENT_BYTES_MAX];
 	struct buffer content = {0};
-	unsigned long long value;
-	uint64_t check;
-	int used = 0;
 	enum status status;
+	size_t size;
 
 	path_join(path, directory, "current");
 	status = file_read_whole(fs, path, CURRENT_BYTES_MAX, &content, err);
-	if (status != STATUS_OK) {
-		buffer_deinit(&content);
-		return status;
+	if (status == STATUS_OK) {
+		buffer_append_byte(&content, 0);
+		*number = 0;
+		(void)sscanf(
+		    (char *)content.data, "manifest-%16" SCNx64, number);
+		/* Nothing but what would be written for this number. */
+		size = current_format(expected, *number);
+		if (!slice_equal(
+			slice_of(expected, size + 1), buffer_slice(&content)))
+			status = error_set(err, STATUS_CORRUPT,
+			    "%s: does not name a manifest", path);
 	}
-	buffer_append_byte(&content, 0);
-	if (sscanf((char *)content.data, "manifest-%16llx %16" SCNx64 "\n%n",
-		&value, &check, &used) != 2 ||
-	    used == 0 || (size_t)used != buffer_size(&content) - 1 ||
-	    check != hash64(slice_of(&value, sizeof(value))))
-		status = error_set(
-		    err, STATUS_CORRUPT, "%s: does not name a manifest", path);
-	else
-		*number = value;
 	buffer_deinit(&content);
 	return status;
 }
@@ -333,16 +346,13 @@ static enum status
 prepare_current(struct manifest *manifest, const char *path, struct error *err)
 {
 	char text[CURRENT_BYTES_MAX];
-	uint64_t value = manifest->number;
+	size_t size = current_format(text, manifest->number);
 	struct file *file;
 	enum status status;
-	int size = snprintf(text, sizeof(text),
-	    "manifest-%016" PRIx64 " %016" PRIx64 "\n", value,
-	    hash64(slice_of(&value, sizeof(value))));
 
 	if (file_create(manifest->fs, path, &file, err) != STATUS_OK)
 		return err->code;
-	status = file_write_at(file, 0, slice_of(text, (size_t)size), err);
+	status = file_write_at(file, 0, slice_of(text, size), err);
 	if (status == STATUS_OK)
 		status = file_sync(file, err);
 	file_close(file);

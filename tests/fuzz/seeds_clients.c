@@ -130,18 +130,20 @@ seed_http(void)
 {
 	static const char *const requests[] = {
 	    "\x09GET /key HTTP/1.1\r\nHost: a\r\n\r\n",
-	    "\x01PUT /k HTTP/1.1\r\nContent-Length: 15\r\n"
+	    "\x01PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n"
 	    "Content-Type: application/json\r\n\r\n{\"value\":\"abc\"}"
 	    "DELETE /k HTTP/1.0\r\nIf-Match: \"12\"\r\n\r\n",
-	    "\x11PUT /k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+	    "\x11PUT /k HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
 	    "Expect: 100-continue\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1"
 	    "\r\n\r\n",
-	    "\x05POST /-/batch HTTP/1.1\r\nConnection: close\r\n"
+	    "\x05POST /-/batch HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 	    "Content-Length: 13\r\n\r\n{\"get\":[\"a\"]}",
-	    "\x0aHEAD /%41?a=1+2&b HTTP/1.1\r\nAccept: */*\r\nOrigin: x\r\n"
+	    "\x0aHEAD /%41?a=1+2&b HTTP/1.1\r\nHost: a\r\nAccept: "
+	    "*/*\r\nOrigin: x\r\n"
 	    "If-None-Match: W/\"1\", *\r\n\r\n",
 	    "\x0aGET /k HTTP/2.0\r\n a: b\r\n\r\n",
-	    "\x0aPUT /k HTTP/1.1\r\nContent-Length: 999999\r\n\r\nxxx",
+	    "\x0aPUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: "
+	    "999999\r\n\r\nxxx",
 	};
 	static const char *const targets[] = {"/key", "/%41%00+%zz",
 	    "/-/kv/a%2Fb?ttl=5", "/-/keys?prefix=a&limit=10", "/-/batch",
