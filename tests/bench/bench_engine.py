@@ -26,10 +26,13 @@ import engine_report
 import engine_scale
 
 STORES = ["ours", "rocksdb", "leveldb", "lmdb"]
-FILLS = ["fillseq", "fillrandom"]
-# Those that read the loaded store come first: the next ones change it.
-TIMED = ["readrandom", "readrandom2", "readmissing", "scan100", "sync1",
-         "sync2", "sync8", "overwrite", "readwhilewriting"]
+# Those that read the loaded store come before those that change it.
+ROWS = ["fillseq", "fillrandom", "readrandom", "readrandom2", "readmissing",
+        "scan100", "sync1", "sync2", "sync8", "readwhilewriting", "overwrite"]
+# So many operations as there are keys, however long they take.
+COUNTED = ["fillseq", "fillrandom", "overwrite"]
+# Nothing of these has been compressed yet.
+SYNCED = ["sync1", "sync2", "sync8"]
 
 
 class Bench:
@@ -114,14 +117,18 @@ def run_setting(bench, keys, value, compression):
     stores = [store for store in bench.stores
               # It would be the same once more.
               if not (store == "lmdb" and compression != "none")]
-    seconds = "--seconds=%g" % options.seconds
-    for row in [row for row in FILLS + TIMED if row in options.rows]:
-        rounds = options.fill_rounds if row in FILLS else options.rounds
+    for row in [row for row in ROWS if row in options.rows]:
+        if row in SYNCED and compression != "none":
+            continue
+        rounds, more = options.rounds, []
+        if row in COUNTED:
+            rounds = options.fill_rounds
+        else:
+            # Writing beside reading takes a while to show what it costs.
+            seconds = options.seconds * (row == "readwhilewriting" and 3 or 1)
+            more = ["--seconds=%g" % seconds, "--warm=%g" % options.warm]
         for _ in range(rounds):
             for store in stores:
-                more = []
-                if row not in FILLS:
-                    more = [seconds, "--warm=%g" % options.warm]
                 bench.run(store, row, keys, value, compression, *more)
     if not options.keep:
         for name in os.listdir(bench.folder):
@@ -147,15 +154,15 @@ def parse_options():
     add("--sections", type=words, default=["table", "memory"],
         help="of table, memory, latency, scale")
     add("--stores", type=words, default=STORES)
-    add("--rows", type=words, default=FILLS + TIMED)
+    add("--rows", type=words, default=ROWS)
     add("--values", type=numbers, default=[100, 1024], help="bytes")
     add("--keys", type=numbers, default=[5000000, 500000],
         help="for each of --values")
     add("--compressions", type=words, default=["none", "lz4"])
-    add("--rounds", type=int, default=3)
-    add("--fill-rounds", type=int, default=1, help="of the rows that fill")
-    add("--seconds", type=float, default=2, help="of a row that is timed")
-    add("--warm", type=float, default=2, help="seconds of reading before")
+    add("--rounds", type=int, default=2)
+    add("--fill-rounds", type=int, default=1, help="of the rows that put each key or as many")
+    add("--seconds", type=float, default=1.5, help="of a row that is timed")
+    add("--warm", type=float, default=1.5, help="seconds of reading before")
     add("--latency-seconds", type=float, default=60)
     add("--memory-limit", type=int, default=256, help="MiB")
     add("--scales", type=numbers, default=[1000000, 10000000, 50000000],
@@ -174,7 +181,7 @@ def parse_options():
         options.rounds = 1
         options.seconds = options.warm = 1
         options.compressions = ["none"]
-        options.latency_seconds = 10
+        options.latency_seconds = min(options.latency_seconds, 10)
         options.scales = [100000, 1000000]
     if len(options.keys) != len(options.values):
         parser.error("--keys and --values must be as many")
