@@ -351,6 +351,28 @@ tcp_connection_refresh(struct tcp_connection *connection, struct error *err)
 	return STATUS_OK;
 }
 
+void
+tcp_connection_look_ahead(struct tcp_connection *connection, size_t size,
+    size_t (*find)(struct slice input, struct slice *keys))
+{
+	struct tcp_door *door = connection->door;
+	struct slice input = stream_input(connection->stream);
+	struct slice keys[TCP_PREFETCH_MAX];
+	size_t count;
+
+	if (door->ahead > 0) {
+		door->ahead--;
+		return;
+	}
+	if (input.size == size)
+		return;
+	count = find(input, keys);
+	if (count < 2)
+		return;
+	tcp_store_prefetch(&door->store, keys, count);
+	door->ahead = (uint32_t)count - 1;
+}
+
 enum tcp_admission
 tcp_connection_begin(struct tcp_connection *connection,
     struct batch_builder **out, struct error *err)

@@ -201,6 +201,13 @@ struct buffer *tcp_connection_output(struct tcp_connection *connection);
 enum status tcp_connection_refresh(
     struct tcp_connection *connection, struct error *err) MUST_CHECK;
 
+/*
+ * Has the store prepare the GET at hand, of `size` bytes, and those that
+ * follow it in the input, whose keys `find` finds (tcp_ahead.h).
+ */
+void tcp_connection_look_ahead(struct tcp_connection *connection, size_t size,
+    size_t (*find)(struct slice input, struct slice *keys));
+
 /* What a protocol may do with a write. */
 enum tcp_admission {
 	TCP_BEGUN, /* build the group, then submit it */

@@ -164,28 +164,6 @@ hold(struct tcp_connection *connection, const struct resp_call *call,
 	return false;
 }
 
-/* Has the store prepare this GET and those behind it. */
-static void
-look_ahead(struct tcp_connection *connection, size_t size)
-{
-	struct tcp_door *door = connection->door;
-	struct slice input = stream_input(connection->stream);
-	struct slice keys[TCP_PREFETCH_MAX];
-	size_t count;
-
-	if (door->ahead > 0) {
-		door->ahead--;
-		return;
-	}
-	if (input.size == size)
-		return;
-	count = tcp_ahead_resp(input, keys);
-	if (count < 2)
-		return;
-	tcp_store_prefetch(&door->store, keys, count);
-	door->ahead = (uint32_t)count - 1;
-}
-
 static bool
 run_read(struct tcp_connection *connection, struct resp_call *call, size_t size,
     size_t mark)
@@ -199,7 +177,7 @@ run_read(struct tcp_connection *connection, struct resp_call *call, size_t size,
 		return answered(connection, call, size, mark);
 	}
 	if (call->command->run == resp_run_get)
-		look_ahead(connection, size);
+		tcp_connection_look_ahead(connection, size, tcp_ahead_resp);
 	if (UNLIKELY(resp_call_run(call) == TCP_AGAIN))
 		return hold(connection, call, size);
 	if (UNLIKELY(tcp_task_has_begun(&connection->task)))
