@@ -34,7 +34,8 @@ include build.mk
 MODULES := common/base common/log common/codec common/os common/command \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/loop common/net common/metrics common/ipc \
-    common/worker config supervisor storaged/apply storaged storaged/service \
+    common/worker config supervisor storaged/apply storaged storaged/inspect \
+    storaged/service \
     frontend frontend/gate frontend/core frontend/protocol frontend/client \
     frontend/exporter frontend/http \
     frontend/tcp frontend/kvctl tests/support tests/support/apply \

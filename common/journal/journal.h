@@ -93,6 +93,15 @@ enum status journal_open(const struct journal_options *options,
     struct journal_recovery *recovery, struct journal **out,
     struct error *err) MUST_CHECK;
 
+/*
+ * Reads as journal_open() does, and changes nothing: for who looks at a
+ * journal that nobody has open. The options' segment_bytes do not matter. On
+ * STATUS_CORRUPT the records before the damage have been given to on_record.
+ */
+enum status journal_read(const struct journal_options *options,
+    uint64_t after_sequence, journal_on_record *on_record, void *context,
+    struct journal_recovery *recovery, struct error *err) MUST_CHECK;
+
 /* Closes without syncing. NULL is allowed. */
 void journal_close(struct journal *journal);
 

@@ -29,7 +29,7 @@ struct recovery {
 	journal_on_record *on_record;
 	void *context;
 	struct journal_recovery *report;
-	struct journal_recovered *recovered;
+	struct journal_recovered *recovered; /* NULL: only reading */
 	struct journal_directory directory;
 	size_t start; /* the first file that is needed */
 	uint64_t expected; /* the next sequence */
@@ -114,7 +114,9 @@ take(struct recovery *recovery, const struct journal_found *found,
 		found->record.count, found->payload, err) != STATUS_OK)
 		return error_wrap(err, "%s: record at offset %" PRIu64,
 		    recovery->path, found->offset);
-	return recovery->is_tail ? keep(recovery, found, err) : STATUS_OK;
+	return recovery->is_tail && recovery->recovered != NULL
+	    ? keep(recovery, found, err)
+	    : STATUS_OK;
 }
 
 /* Reads on from *offset while records are intact; *offset is where not. */
@@ -383,7 +385,7 @@ read_all(struct recovery *recovery, struct error *err)
 			    err);
 		if (read_segment(recovery, err) != STATUS_OK)
 			return err->code;
-		if (!recovery->is_tail)
+		if (!recovery->is_tail && recovery->recovered != NULL)
 			add_segment(recovery);
 	}
 	if (tail + 1 < directory->file_count) {
@@ -519,6 +521,30 @@ journal_recover(const struct journal_options *options, uint64_t after_sequence,
 		status = remove_segments(&recovery, behind_tail(&recovery),
 		    recovery.directory.file_count, err);
 	recovered->last_sequence = recovery.expected - 1;
+	journal_directory_deinit(&recovery.directory);
+	return status;
+}
+
+enum status
+journal_read(const struct journal_options *options, uint64_t after_sequence,
+    journal_on_record *on_record, void *context,
+    struct journal_recovery *report, struct error *err)
+{
+	struct recovery recovery = {
+	    .options = options,
+	    .after_sequence = after_sequence,
+	    .on_record = on_record,
+	    .context = context,
+	    .report = report,
+	};
+	enum status status;
+
+	*report = (struct journal_recovery){0};
+	if (!path_exists(options->directory))
+		return STATUS_OK;
+	status = journal_directory_read(&recovery.directory, options, err);
+	if (status == STATUS_OK && recovery.directory.file_count > 0)
+		status = read_all(&recovery, err);
 	journal_directory_deinit(&recovery.directory);
 	return status;
 }

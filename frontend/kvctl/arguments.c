@@ -18,6 +18,7 @@ static const struct {
     [OPTION_LIMIT] = {"--limit", true},
     [OPTION_OUTPUT] = {"--output", true},
     [OPTION_PREFIX] = {"--prefix", true},
+    [OPTION_RAW] = {"--raw", false},
     [OPTION_START] = {"--start", true},
     [OPTION_TIMEOUT] = {"--timeout", true},
     [OPTION_TTL] = {"--ttl", true},

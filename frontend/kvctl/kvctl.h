@@ -16,6 +16,7 @@ struct arguments;
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_NOT_FOUND = 1,
+	EXIT_DAMAGED = 1, /* of the verbs on a folder */
 	EXIT_REFUSED = 2,
 	EXIT_UNREACHABLE = 3,
 	EXIT_OUTCOME_UNKNOWN = 4,
@@ -44,6 +45,8 @@ enum exit_code kvctl_delete(const struct kvctl *kvctl);
 enum exit_code kvctl_ttl(const struct kvctl *kvctl);
 enum exit_code kvctl_scan(const struct kvctl *kvctl);
 enum exit_code kvctl_checkpoint(const struct kvctl *kvctl);
+enum exit_code kvctl_db_check(const struct kvctl *kvctl);
+enum exit_code kvctl_db_dump(const struct kvctl *kvctl);
 enum exit_code kvctl_flush(const struct kvctl *kvctl);
 enum exit_code kvctl_compact(const struct kvctl *kvctl);
 enum exit_code kvctl_status(const struct kvctl *kvctl);

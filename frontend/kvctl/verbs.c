@@ -66,6 +66,33 @@ static const struct verb verbs[] = {
 	"The node's process makes it: its user must be able to write "
 	"there.\n",
 	"kvctl checkpoint /var/lib/kvstore-monday"},
+    {{"db", "check"}, kvctl_db_check, 1, 1, 0, "db check DIR",
+	"verify every byte of a data directory that no server has open",
+	"Reads the identity, the manifest, all tables and the journal, and "
+	"changes\n"
+	"nothing. Prints a line for each thing found: \"damaged\" (exit code "
+	"1)\n"
+	"or \"note\", which harms nobody. A running node's data is checked by "
+	"making a\n"
+	"checkpoint and checking that.\n",
+	"kvctl db check /var/lib/kvstore"},
+    {{"db", "dump"}, kvctl_db_dump, 1, 1,
+	BIT(PREFIX) | BIT(START) | BIT(END) | BIT(LIMIT) | BIT(RAW),
+	"db dump DIR", "print what such a directory holds, as lines of JSON",
+	"  --prefix TEXT  only keys that begin with it\n"
+	"  --start KEY    from this key on\n"
+	"  --end KEY      up to, not including, this key\n"
+	"  --limit N      at most N lines\n"
+	"  --raw          every version, deletion and expired entry as stored, "
+	"and\n"
+	"                 in which file, newest files first\n"
+	"The journal is applied in memory, so the lines are what a server "
+	"that starts\n"
+	"now would show; nothing in DIR is changed. deadline_ms is in "
+	"milliseconds\n"
+	"since 1970, or null. Bytes that are no UTF-8 are in key_b64 and "
+	"value_b64.\n",
+	"kvctl db dump /var/lib/kvstore --prefix session:"},
     {{"flush", NULL}, kvctl_flush, 0, 0, 0, "flush",
 	"write what is in memory to tables", "", "kvctl flush"},
     {{"compact", NULL}, kvctl_compact, 0, 0, 0, "compact",
@@ -87,7 +114,7 @@ static const char common_options[] =
 static const char exit_codes[] =
     "Exit codes:\n"
     "  0   done\n"
-    "  1   not found\n"
+    "  1   not found; db: damaged\n"
     "  2   refused: a condition does not hold, a limit, no such worker, ...\n"
     "  3   unreachable: nobody there, or no answer; nothing was changed\n"
     "  4   outcome unknown: the change may or may not have been made\n"
