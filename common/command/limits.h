@@ -5,6 +5,9 @@
  * and applying a batch decides by some of them, so that each replica and each
  * recovery decides alike. Changing one is a change of the batch's version.
  * Configuration may lower what a front door accepts, never raise it.
+ *
+ * The limits of other modules are made from these, and the README's table is
+ * compared with this header by a test.
  */
 #ifndef COMMON_COMMAND_LIMITS_H
 #define COMMON_COMMAND_LIMITS_H
@@ -36,5 +39,14 @@
 #define TIME_MS_MAX ((uint64_t)INT64_MAX)
 
 #define WRITER_ID_BYTES 16u
+
+/*
+ * Not of the format, but of a frontend's memory: requests larger than the
+ * first wait while the second is in hand. That is one to be journaled while
+ * the next comes in; more would make small writes wait longer, since results
+ * keep their order.
+ */
+#define LARGE_REQUEST_BYTES (64u << 10)
+#define LARGE_REQUESTS_BYTES_MAX (2 * VALUE_BYTES_MAX + (1u << 20))
 
 #endif

@@ -11,15 +11,17 @@
 #ifndef COMMON_IPC_MESSAGE_H
 #define COMMON_IPC_MESSAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/slice.h"
 #include "common/base/status.h"
+#include "common/command/limits.h"
 
 #define IPC_VERSION 1
 #define IPC_HEADER_BYTES 16
-/* A batch or reply of 64 MiB fits, with room for its framing. */
-#define IPC_PAYLOAD_BYTES_MAX (64 * 1024 * 1024 + 64 * 1024)
+/* A batch or a reply fits, with room for its framing. */
+#define IPC_PAYLOAD_BYTES_MAX ((size_t)BATCH_BYTES_MAX + 64 * 1024)
 /* A reply whose status is a failure may say why, whatever its type. */
 #define IPC_ERROR_BYTES_MAX 256
 

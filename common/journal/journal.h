@@ -33,11 +33,12 @@
 
 #include "common/base/slice.h"
 #include "common/base/status.h"
+#include "common/command/limits.h"
 #include "common/os/file_system.h"
 #include "common/os/path.h"
 
-/* A batch of 64 MiB and what a replicated log may put around it. */
-#define JOURNAL_PAYLOAD_BYTES_MAX (((uint32_t)64 << 20) + 65536)
+/* A batch and what a replicated log may put around it. */
+#define JOURNAL_PAYLOAD_BYTES_MAX ((uint32_t)BATCH_BYTES_MAX + 65536)
 #define JOURNAL_SEGMENT_BYTES_MIN 4096
 #define JOURNAL_SEGMENT_BYTES_MAX ((uint64_t)1 << 30)
 #define JOURNAL_STORE_ID_BYTES 16

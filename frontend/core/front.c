@@ -24,12 +24,6 @@
 /* What is under way while all is well also waits; it needs some room. */
 #define PARK_BYTES_MIN (1u << 20)
 
-/*
- * Of large requests: one is journaled while the next comes in. More in hand
- * would make small writes wait longer, since results keep their order.
- */
-#define INTAKE_BYTES_MAX (2 * VALUE_BYTES_MAX + (1u << 20))
-
 struct front {
 	struct worker *worker;
 	struct loop *loop;
@@ -122,7 +116,7 @@ front_create(struct worker *worker, struct front **out, struct error *err)
 	front->settings = worker_settings(worker);
 	front->refresh_log.interval_ms = 10000;
 	limits_take(front);
-	intake_init(&front->intake, INTAKE_BYTES_MAX);
+	intake_init(&front->intake, LARGE_REQUESTS_BYTES_MAX);
 	reader_open(front);
 	if (gate_open(front, err) != STATUS_OK) {
 		front_close(front);

@@ -4,9 +4,9 @@
  * A request has to be in memory as a whole before it can be answered, and so
  * has a write until it has its result. Of small ones thousands fit; of large
  * ones as many as clients like to send do not. So whoever is about to receive
- * more than INTAKE_FREE_BYTES of one asks first, and where too much is in hand
- * already it stops reading until others are done; the kernel then holds the
- * client back.
+ * more than LARGE_REQUEST_BYTES of one asks first, and where too much is in
+ * hand already it stops reading until others are done; the kernel then holds
+ * the client back.
  *
  * The oldest claim is always granted, whatever it asks for, so that something
  * goes on; the others wait in the order in which they asked.
@@ -22,8 +22,7 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
-/* Requests up to this size need no claim. */
-#define INTAKE_FREE_BYTES (64u << 10)
+#include "common/command/limits.h"
 
 /* All zeroes but for on_grant: claims nothing. Its fields are private. */
 struct intake_claim {

@@ -64,7 +64,7 @@ claim_settle(struct http_connection *connection)
 {
 	if (connection->claim.is_listed &&
 	    http_assembler_body_bytes(connection->assembler) <=
-		INTAKE_FREE_BYTES)
+		LARGE_REQUEST_BYTES)
 		claim_release(connection);
 }
 
@@ -239,7 +239,7 @@ claim_body(struct http_connection *connection)
 {
 	size_t bytes = http_assembler_body_bytes(connection->assembler);
 
-	if (bytes <= INTAKE_FREE_BYTES ||
+	if (bytes <= LARGE_REQUEST_BYTES ||
 	    intake_ask(front_intake(connection->door->front),
 		&connection->claim, bytes))
 		return;

@@ -7,6 +7,8 @@
 #ifndef FRONTEND_PROTOCOL_FRAME_FORMAT_H
 #define FRONTEND_PROTOCOL_FRAME_FORMAT_H
 
+#include "common/command/limits.h"
+
 /*
  * First bytes of a frame. Bytes 0x80 to 0xbf begin no text in UTF-8 or ASCII,
  * so neither is the first byte of a Redis or HTTP request; nor is it of TLS.
@@ -26,7 +28,7 @@
 #define FRAME_HEADER_BYTES 16
 
 /* No payload is larger, whatever the server is configured to. */
-#define FRAME_PAYLOAD_BYTES_MAX (64u << 20)
+#define FRAME_PAYLOAD_BYTES_MAX BATCH_BYTES_MAX
 
 /* Bytes a PING may carry. */
 #define FRAME_PING_BYTES_MAX 1024u

@@ -184,7 +184,7 @@ tcp_connection_on_data(struct stream *stream, void *context)
 		continue;
 	if (door->tally_total > 0)
 		tally_count(door, connection->protocol->metric);
-	if (UNLIKELY(connection->wanted > INTAKE_FREE_BYTES) &&
+	if (UNLIKELY(connection->wanted > LARGE_REQUEST_BYTES) &&
 	    connection->state == TCP_OPEN)
 		claim_input(connection);
 	phase_set(connection);

@@ -23,6 +23,7 @@
 
 #include "common/base/attributes.h"
 #include "common/base/status.h"
+#include "common/command/limits.h"
 
 struct entry;
 struct file_system;
@@ -30,8 +31,8 @@ struct memtable_reader;
 struct memtable_writer;
 struct range_tombstone;
 
-#define MEMTABLE_KEY_BYTES_MAX 65535
-#define MEMTABLE_VALUE_BYTES_MAX (16u << 20)
+#define MEMTABLE_KEY_BYTES_MAX KEY_BYTES_MAX
+#define MEMTABLE_VALUE_BYTES_MAX VALUE_BYTES_MAX
 #define MEMTABLE_CAPACITY_BYTES_MIN (64u << 10)
 #define MEMTABLE_CAPACITY_BYTES_MAX (UINT64_C(16) << 30)
 

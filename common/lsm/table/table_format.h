@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/command/limits.h"
+
 #define TABLE_FORMAT_VERSION 1
 #define TABLE_MAGIC 0x0a454c4241544b56u /* "VKTABLE\n" in the file */
 #define TABLE_STORE_ID_BYTES 16
-#define TABLE_KEY_BYTES_MAX 65535
-#define TABLE_VALUE_BYTES_MAX (16u << 20)
+#define TABLE_KEY_BYTES_MAX KEY_BYTES_MAX
+#define TABLE_VALUE_BYTES_MAX VALUE_BYTES_MAX
 
 /* An entry: tag, value size, key size, deadline if any, key, value, zeroes. */
 #define TABLE_ENTRY_ALIGN 4
