@@ -27,6 +27,7 @@
 #include "common/lsm/table/compression.h"
 #include "common/os/clock.h"
 #include "common/os/file_system.h"
+#include "storaged/scrub/scrub_status.h"
 
 #define ENGINE_LEVEL_COUNT 7
 
@@ -55,6 +56,8 @@ struct engine_options {
 	uint64_t disk_soft_bytes; /* less left: only deletes are taken */
 	uint64_t disk_hard_bytes; /* less left: only reads */
 	uint64_t disk_reserve_bytes; /* held back for what must go on */
+	uint64_t scrub_bytes_per_s; /* 0: tables are not read for damage */
+	uint64_t scrub_interval_ms; /* between rounds; 1 day */
 	uint64_t memtable_age_ms_max; /* 60 s; older ones are flushed */
 	enum engine_sync sync;
 	uint64_t sync_interval_ms; /* 1 s */
@@ -170,6 +173,7 @@ struct engine_status {
 	uint64_t disk_reserve_bytes; /* held now */
 	const char *disk_state; /* "ok", "soft", "hard" */
 	size_t writer_count;
+	struct scrub_status scrub;
 	const char *trouble; /* what goes wrong and is tried again, or "" */
 	const char *flush_trouble; /* the same of flushing alone */
 };

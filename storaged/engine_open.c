@@ -9,6 +9,7 @@
 #include "storaged/engine_state.h"
 #include "storaged/maintenance/maintenance.h"
 #include "storaged/reserve/reserve.h"
+#include "storaged/scrub/scrub.h"
 #include "storaged/tree/tree.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -57,6 +58,8 @@ fill_defaults(struct engine_options *options)
 		options->block_bytes = 4096;
 	if (options->cache_bytes == 0)
 		options->cache_bytes = 32 * MIB;
+	if (options->scrub_interval_ms == 0)
+		options->scrub_interval_ms = 86400000;
 	if (options->memtable_age_ms_max == 0)
 		options->memtable_age_ms_max = 60000;
 	if (options->sync_interval_ms == 0)
@@ -159,6 +162,22 @@ create_maintenance(struct engine *engine)
 	engine->maintenance = maintenance_create(&maintenance, engine->tree);
 }
 
+static void
+create_scrub(struct engine *engine)
+{
+	struct scrub_options options = {
+	    .fs = engine->options.fs,
+	    .shard_directory = engine->shard_directory,
+	    .store_id = engine->options.store_id,
+	    .bytes_per_s = engine->options.scrub_bytes_per_s,
+	    .interval_ms = engine->options.scrub_interval_ms,
+	};
+
+	if (options.bytes_per_s > 0)
+		engine->scrub = scrub_create(
+		    &options, maintenance_background(engine->maintenance));
+}
+
 /* One record of the journal that the tables do not have yet. */
 static enum status
 on_record(void *context, uint64_t first_sequence, uint32_t count,
@@ -242,6 +261,7 @@ engine_open(const struct engine_options *options, struct engine **out,
 		apply_clock_ms(engine->apply), err) != STATUS_OK)
 		goto fail;
 	maintenance_attach_journal(engine->maintenance, engine->journal);
+	create_scrub(engine);
 	engine->stamp = stamp_start(apply_clock_ms(engine->apply),
 	    clock_wall_ms(clock), clock_monotonic_ms(clock));
 	/* The first tick looks at the disk and lets writes in. */
@@ -274,6 +294,7 @@ engine_close(struct engine *engine, struct error *err)
 	    engine->failure.code == STATUS_OK)
 		status = journal_commit(engine->journal, true, err);
 	maintenance_close(engine->maintenance);
+	scrub_close(engine->scrub);
 	engine_checkpoint_close(engine);
 	journal_close(engine->journal);
 	apply_close(engine->apply);

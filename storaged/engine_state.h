@@ -23,6 +23,7 @@
 
 struct engine_copy;
 struct maintenance;
+struct scrub;
 struct tree;
 
 struct engine {
@@ -37,6 +38,7 @@ struct engine {
 	struct journal_options journal_options;
 	struct journal *journal; /* NULL during recovery */
 	struct maintenance *maintenance;
+	struct scrub *scrub; /* NULL: switched off */
 	struct engine_copy *copy; /* the checkpoint under way; else NULL */
 	struct stamp stamp;
 	uint64_t applied_sequence; /* of the last batch applied */

@@ -9,6 +9,7 @@
 #include "storaged/engine_state.h"
 #include "storaged/maintenance/maintenance.h"
 #include "storaged/reserve/reserve.h"
+#include "storaged/scrub/scrub.h"
 #include "storaged/tree/tree.h"
 
 #define CLOCK_TICK_MS 1000
@@ -165,6 +166,8 @@ engine_tick(struct engine *engine, struct error *err)
 	    move_clock_when_due(engine, now_ms, err) != STATUS_OK)
 		return engine_fail(engine, err);
 	engine_checkpoint_step(engine);
+	if (engine->scrub != NULL)
+		scrub_step(engine->scrub, tree_catalog(engine->tree), now_ms);
 	/* Readers' time must follow the guarded clock also without writes. */
 	(void)engine_now_ms(engine);
 	engine_watch_reclaim(engine, now_ms);
@@ -250,9 +253,12 @@ engine_status(const struct engine *engine, struct engine_status *out)
 	    .disk_reserve_bytes = reserve_held_bytes(engine->space.reserve),
 	    .disk_state = engine_space_state_name(engine),
 	    .writer_count = apply_writer_count(engine->apply),
+	    .scrub = {.damage = ""},
 	    .trouble = maintenance_trouble(engine->maintenance),
 	    .flush_trouble = maintenance_flush_trouble(engine->maintenance),
 	};
+	if (engine->scrub != NULL)
+		scrub_status(engine->scrub, &out->scrub);
 	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
 		out->levels[i].tables = catalog->levels[i].count;
 		out->levels[i].bytes = catalog->levels[i].bytes;

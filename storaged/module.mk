@@ -5,7 +5,7 @@ $(call library,storaged,engine_checkpoint.c engine_open.c engine_reclaim.c \
     compaction/rewrite.c compaction/shortage.c \
     flush/flush.c maintenance/maintenance.c manifest/catalog.c \
     manifest/edit.c manifest/manifest.c manifest/table_file.c \
-    reserve/reserve.c tree/table_trash.c tree/tree.c,\
+    reserve/reserve.c scrub/scrub.c tree/table_trash.c tree/tree.c,\
     common/base common/log common/codec common/os common/command \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/metrics storaged/apply,)

@@ -138,6 +138,8 @@ add_storaged(struct plan *plan, const struct config *config,
 	add_number(worker, "journal_segment_bytes", config,
 	    CONFIG_JOURNAL_SEGMENT_SIZE);
 	add_text(worker, "compression", config, CONFIG_COMPRESSION);
+	add_number(worker, "scrub_bytes_per_s", config, CONFIG_SCRUB_RATE);
+	add_number(worker, "scrub_interval_ms", config, CONFIG_SCRUB_INTERVAL);
 	add_number(worker, "disk_soft_bytes", config, CONFIG_DISK_SOFT_LIMIT);
 	add_number(worker, "disk_hard_bytes", config, CONFIG_DISK_HARD_LIMIT);
 	add_number(worker, "disk_reserve_bytes", config, CONFIG_DISK_RESERVE);

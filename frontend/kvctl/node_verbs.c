@@ -9,8 +9,10 @@
 #include "frontend/kvctl/control.h"
 #include "frontend/kvctl/kvctl.h"
 #include "frontend/kvctl/output.h"
+#include "frontend/kvctl/sink.h"
 
 #define REQUEST_BYTES_MAX 256
+#define STORE_TIMEOUT_MS 2000
 
 static const char *
 text_of(const json_t *object, const char *name)
@@ -87,16 +89,64 @@ print_workers(const json_t *workers)
 	}
 }
 
+/* What `storaged` says of the store; NULL where it does not answer. */
+static json_t *
+ask_store(const struct kvctl *kvctl)
+{
+	struct sink_options options = {
+	    .data_dir = kvctl->arguments->options[OPTION_DATA_DIR],
+	    .timeout_ms = STORE_TIMEOUT_MS,
+	};
+	struct buffer reply = {0};
+	struct error ignored;
+	json_t *store = NULL;
+
+	if (sink_ask(&options, IPC_STATUS, SLICE_EMPTY, &reply, &ignored) ==
+	    STATUS_OK)
+		store = json_loadb((char *)reply.data + reply.start,
+		    buffer_size(&reply), 0, NULL);
+	buffer_deinit(&reply);
+	return store;
+}
+
+static long long
+number_of(const json_t *object, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(object, name));
+}
+
+static void
+print_store(const json_t *store)
+{
+	const json_t *scrub = json_object_get(store, "scrub");
+	long long round_bytes = number_of(scrub, "round_bytes");
+
+	printf("store      %lld tables of %lld bytes, up to sequence %lld\n",
+	    number_of(store, "tables"), number_of(store, "table_bytes"),
+	    number_of(store, "sequence"));
+	printf("scrub      %lld rounds", number_of(scrub, "rounds"));
+	if (round_bytes > 0)
+		printf(", %lld %% of the next",
+		    100 * number_of(scrub, "done_bytes") / round_bytes);
+	printf(", %lld damaged tables\n", number_of(scrub, "damaged_tables"));
+	if (text_of(scrub, "damage")[0] != '\0')
+		printf("DAMAGE     %s\n", text_of(scrub, "damage"));
+}
+
 enum exit_code
 kvctl_status(const struct kvctl *kvctl)
 {
 	json_t *answer;
 	json_t *listener;
+	json_t *store;
 	size_t i;
 	enum exit_code code = ask(kvctl, "status", &answer);
 
 	if (code != EXIT_DONE)
 		return code;
+	store = ask_store(kvctl);
+	if (store != NULL)
+		json_object_set_new(answer, "store", store);
 	if (kvctl->is_json) {
 		print_json(answer);
 		return EXIT_DONE;
@@ -109,6 +159,8 @@ kvctl_status(const struct kvctl *kvctl)
 	json_array_foreach(json_object_get(answer, "listeners"), i, listener)
 	    printf("%-10s %s\n", text_of(listener, "role"),
 		text_of(listener, "address"));
+	if (store != NULL)
+		print_store(store);
 	putchar('\n');
 	print_workers(json_object_get(answer, "workers"));
 	json_decref(answer);

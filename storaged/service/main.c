@@ -88,6 +88,8 @@ on_start(void *context, struct worker *worker, struct error *err)
 	    .sync = read_sync(settings_string(settings, "journal_sync")),
 	    .sync_interval_ms =
 		settings_u64(settings, "journal_sync_interval_ms"),
+	    .scrub_bytes_per_s = settings_u64(settings, "scrub_bytes_per_s"),
+	    .scrub_interval_ms = settings_u64(settings, "scrub_interval_ms"),
 	    .disk_soft_bytes = settings_u64(settings, "disk_soft_bytes"),
 	    .disk_hard_bytes = settings_u64(settings, "disk_hard_bytes"),
 	    .disk_reserve_bytes = settings_u64(settings, "disk_reserve_bytes"),

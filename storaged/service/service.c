@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/codec/json_text.h"
 #include "common/ipc/ipc_server.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
@@ -322,7 +323,15 @@ service_status(struct service *service, struct buffer *json)
 		buffer_printf(json, "%s{\"tables\":%zu,\"bytes\":%" PRIu64 "}",
 		    i == 0 ? "" : ",", status.levels[i].tables,
 		    status.levels[i].bytes);
-	buffer_printf(json, "]}");
+	buffer_printf(json,
+	    "],\"scrub\":{\"rounds\":%" PRIu64 ",\"round_bytes\":%" PRIu64
+	    ",\"done_bytes\":%" PRIu64 ",\"errors\":%" PRIu64
+	    ",\"damaged_tables\":%zu,\"damage\":",
+	    status.scrub.rounds, status.scrub.round_bytes,
+	    status.scrub.done_bytes, status.scrub.error_count,
+	    status.scrub.damaged_tables);
+	json_text_append(json, slice_of_string(status.scrub.damage));
+	buffer_printf(json, "}}");
 }
 
 void
