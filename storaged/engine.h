@@ -103,6 +103,13 @@ enum status engine_write(struct engine *engine, struct engine_request *requests,
  */
 enum status engine_tick(struct engine *engine, struct error *err) MUST_CHECK;
 
+/*
+ * True when engine_tick() has something to do, by the time of the last write.
+ * Costs next to nothing: whoever writes without a loop asks before each call,
+ * whoever has one asks behind a group.
+ */
+bool engine_is_due(const struct engine *engine);
+
 /* Readable when engine_tick() has something to take in. */
 int engine_descriptor(const struct engine *engine);
 

@@ -53,6 +53,9 @@ struct engine {
 	uint64_t still_bytes; /* in the active memtable, no more of them */
 	uint64_t still_since_ms; /* since then, by the monotonic clock */
 	struct engine_space space;
+	uint64_t seen_ms; /* monotonic; when the time was last asked for */
+	uint64_t next_tick_ms; /* the latest: see engine_is_due() */
+	bool tick_wanted; /* earlier: a memtable waits to be flushed */
 	bool unsynced; /* the journal holds what no sync has covered */
 	struct error failure; /* not OK once the engine has ended */
 };

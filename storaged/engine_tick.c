@@ -12,6 +12,7 @@
 #include "storaged/scrub/scrub.h"
 #include "storaged/tree/tree.h"
 
+#define TICK_MS 100
 #define CLOCK_TICK_MS 1000
 
 /* The age at which a memtable is flushed while the disk is short. */
@@ -49,6 +50,7 @@ engine_now_ms(struct engine *engine)
 	    stamp_next(&engine->stamp, clock_wall_ms(clock), monotonic_ms);
 	uint64_t store_ms = apply_clock_ms(engine->apply);
 
+	engine->seen_ms = monotonic_ms;
 	/* Readers judge expiry by the same guarded time, not by their own. */
 	control_set_clock_offset(tree_control(engine->tree),
 	    (int64_t)now_ms - (int64_t)monotonic_ms);
@@ -159,6 +161,8 @@ engine_tick(struct engine *engine, struct error *err)
 
 	if (engine->failure.code != STATUS_OK)
 		return error_copy(err, &engine->failure);
+	engine->tick_wanted = false;
+	engine->next_tick_ms = now_ms + TICK_MS;
 	engine_space_check(engine, now_ms);
 	if (freeze_when_due(engine, now_ms, err) != STATUS_OK ||
 	    maintenance_step(engine->maintenance, now_ms, err) != STATUS_OK ||
@@ -173,6 +177,13 @@ engine_tick(struct engine *engine, struct error *err)
 	engine_watch_reclaim(engine, now_ms);
 	publish_state(engine);
 	return STATUS_OK;
+}
+
+bool
+engine_is_due(const struct engine *engine)
+{
+	return engine->tick_wanted || engine->seen_ms >= engine->next_tick_ms ||
+	    maintenance_has_finished(engine->maintenance);
 }
 
 uint64_t

@@ -54,6 +54,7 @@ rotate(struct engine *engine, const struct apply_need *need, struct error *err)
 		need->ranges, err) != STATUS_OK)
 		return error_wrap(err, "new memtable");
 	engine->active_since_ms = 0;
+	engine->tick_wanted = true;
 	return STATUS_OK;
 }
 
@@ -175,7 +176,8 @@ static enum status
 commit_journal(struct engine *engine, struct error *err)
 {
 	bool sync = engine->options.sync == ENGINE_SYNC_ALWAYS;
-	uint64_t begun_ns = clock_monotonic_ns(engine->options.clock);
+	uint64_t begun_ns =
+	    sync ? clock_monotonic_ns(engine->options.clock) : 0;
 
 	if (journal_commit(engine->journal, sync, err) != STATUS_OK)
 		return error_wrap(err, "journal");
@@ -349,11 +351,13 @@ enum status
 engine_write(struct engine *engine, struct engine_request *requests,
     size_t count, struct error *err)
 {
-	struct round round = {.count = 0};
+	struct round round; /* its arrays are large: filled as they are used */
 	uint64_t now_ms;
 
 	if (engine->failure.code != STATUS_OK)
 		return error_copy(err, &engine->failure);
+	round.count = 0;
+	round.need = (struct apply_need){0};
 	now_ms = engine_now_ms(engine);
 	for (size_t i = 0; i < count; i++) {
 		if (write_one(engine, &round, &requests[i], now_ms, err) !=

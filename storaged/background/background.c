@@ -20,6 +20,7 @@ struct background {
 	struct job_queue queued[LANE_COUNT];
 	struct job_queue done;
 	bool ending;
+	atomic_bool ended; /* a hint: a job waits in `done` */
 	atomic_bool stopping;
 	bool threads;
 	int descriptor;
@@ -39,6 +40,7 @@ finish(struct background *background, struct job *job)
 	pthread_mutex_lock(&background->mutex);
 	TAILQ_INSERT_TAIL(&background->done, job, link);
 	pthread_mutex_unlock(&background->mutex);
+	atomic_store_explicit(&background->ended, true, memory_order_relaxed);
 	CHECK(write(background->descriptor, &one, sizeof(one)) == sizeof(one));
 }
 
@@ -135,6 +137,7 @@ background_poll(struct background *background)
 		CHECK(errno == EAGAIN);
 		return false;
 	}
+	atomic_store_explicit(&background->ended, false, memory_order_relaxed);
 	pthread_mutex_lock(&background->mutex);
 	TAILQ_CONCAT(&done, &background->done, link);
 	pthread_mutex_unlock(&background->mutex);
@@ -145,6 +148,12 @@ background_poll(struct background *background)
 		job->on_done(job);
 	}
 	return any;
+}
+
+bool
+background_has_ended(const struct background *background)
+{
+	return atomic_load_explicit(&background->ended, memory_order_relaxed);
 }
 
 bool

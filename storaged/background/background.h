@@ -39,6 +39,12 @@ void background_submit(
 /* Delivers on_done for jobs that have ended; true if there was one. */
 bool background_poll(struct background *background);
 
+/*
+ * Whether some job has ended since, without a system call. A hint: it may be
+ * true for nothing, or be a moment late.
+ */
+bool background_has_ended(const struct background *background);
+
 /* True while a job is queued, running or not yet delivered. */
 bool background_busy(const struct background *background);
 

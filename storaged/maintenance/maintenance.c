@@ -633,6 +633,12 @@ maintenance_wait(struct maintenance *maintenance)
 	background_wait(maintenance->background);
 }
 
+bool
+maintenance_has_finished(const struct maintenance *maintenance)
+{
+	return background_has_ended(maintenance->background);
+}
+
 int
 maintenance_descriptor(const struct maintenance *maintenance)
 {

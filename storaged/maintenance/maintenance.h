@@ -80,6 +80,9 @@ bool maintenance_busy(const struct maintenance *maintenance);
 /* Blocks until a job has ended, if one is under way. */
 void maintenance_wait(struct maintenance *maintenance);
 
+/* Whether maintenance_step() has something to take in; a hint, and cheap. */
+bool maintenance_has_finished(const struct maintenance *maintenance);
+
 /* Readable when maintenance_step() has something to take in. */
 int maintenance_descriptor(const struct maintenance *maintenance);
 

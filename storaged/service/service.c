@@ -39,6 +39,8 @@ struct service {
 	struct ipc_request *checkpoint; /* who waits for one; or NULL */
 };
 
+static void tick(struct service *service);
+
 static void
 reply_error(struct ipc_request *request, const struct error *err)
 {
@@ -69,6 +71,9 @@ write_group(struct service *service)
 			reply_error(service->writes[i], &request->error);
 		buffer_clear(&request->reply, 1 << 20);
 	}
+	/* A memtable that is full is flushed at once, not at the next tick. */
+	if (engine_is_due(service->engine))
+		tick(service);
 }
 
 static void

@@ -183,6 +183,9 @@ submit(struct ours *ours, struct writer *self)
 			pthread_cond_signal(&ours->ticked);
 		}
 		write_group(ours, group);
+		/* As storaged's service: what is due is not kept waiting. */
+		if (engine_is_due(ours->engine))
+			tick(ours);
 		pthread_mutex_lock(&ours->mutex);
 		hand_over(ours, group, self);
 	}
