@@ -12,3 +12,4 @@ $(call library,storaged,engine_checkpoint.c engine_open.c engine_reclaim.c \
 $(call unit_tests,storaged,commit/test_stamp compaction/test_pick \
     compaction/test_reclaim compaction/test_rewrite \
     manifest/test_manifest)
+$(call unit_tests,storaged,test_golden,tests/support/apply)
