@@ -32,6 +32,7 @@ enum option_number {
 	OPTION_MEMTABLE,
 	OPTION_CACHE,
 	OPTION_TRACE,
+	OPTION_COLD,
 	OPTION_LIST,
 };
 
@@ -48,6 +49,7 @@ static const struct option names[] = {
     {"memtable", required_argument, NULL, OPTION_MEMTABLE},
     {"cache", required_argument, NULL, OPTION_CACHE},
     {"trace", required_argument, NULL, OPTION_TRACE},
+    {"cold", no_argument, NULL, OPTION_COLD},
     {"list", no_argument, NULL, OPTION_LIST},
     {0},
 };
@@ -61,7 +63,7 @@ usage(void)
 	    "    [--compression=none|lz4] [--operations=N] [--seconds=S] "
 	    "[--warm=S]\n"
 	    "    [--rate=OPS] [--memtable=MIB] [--cache=MIB] [--trace=FILE] "
-	    "FOLDER\n"
+	    "[--cold] FOLDER\n"
 	    "       bench_engine --list\n");
 	exit(64);
 }
@@ -163,6 +165,9 @@ take(struct run_options *run, int option, const char *text)
 		break;
 	case OPTION_TRACE:
 		run->trace = text;
+		break;
+	case OPTION_COLD:
+		run->cold = true;
 		break;
 	case OPTION_LIST:
 		list();

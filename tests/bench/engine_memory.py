@@ -80,7 +80,7 @@ def run_store(bench, group, store, keys, sizes):
               section="loading", folder=folder)
     for row in ROWS:
         forget_pages(folder)
-        bench.run(store, row, keys, VALUE, "none", *sizes, seconds,
+        bench.run(store, row, keys, VALUE, "none", *sizes, seconds, "--cold",
                   "--warm=%g" % bench.options.warm, section="memory",
                   cgroup=group, folder=folder)
     shutil.rmtree(folder)

@@ -39,6 +39,57 @@ folder_remove(const char *path)
 		store_die("%s: cannot be removed", path);
 }
 
+static void
+for_each_file(const char *path, void (*on_file)(int fd))
+{
+	char *paths[] = {(char *)(uintptr_t)path, NULL};
+	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTSENT *entry;
+
+	if (walk == NULL)
+		store_die("%s: %s", path, strerror(errno));
+	while ((entry = fts_read(walk)) != NULL) {
+		int fd;
+
+		if (entry->fts_info != FTS_F)
+			continue;
+		fd = open(entry->fts_path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		on_file(fd);
+		close(fd);
+	}
+	fts_close(walk);
+}
+
+static void
+read_file(int fd)
+{
+	static char bytes[1 << 20];
+
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		continue;
+}
+
+static void
+forget_file(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+void
+folder_read(const char *path)
+{
+	for_each_file(path, read_file);
+}
+
+void
+folder_forget(const char *path)
+{
+	sync();
+	for_each_file(path, forget_file);
+}
+
 void
 folder_create(const char *path)
 {

@@ -7,6 +7,12 @@
 /* Removes a folder with all in it; one that is not there is fine. */
 void folder_remove(const char *path);
 
+/* Has all files below in the page cache. */
+void folder_read(const char *path);
+
+/* The opposite, after what was written is on disk. */
+void folder_forget(const char *path);
+
 /* Creates a folder; one that exists is fine. */
 void folder_create(const char *path);
 

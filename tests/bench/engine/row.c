@@ -451,6 +451,8 @@ row_run(const struct run_options *options)
 		load(options);
 	}
 	sample_init(&run->sample, options->keys, options->value_bytes);
+	if (!run->row->fresh && !options->cold)
+		folder_read(run->folder);
 	open_store(run);
 	make_workers(run);
 	warm(run);

@@ -55,6 +55,7 @@ struct run_options {
 	double seconds; /* 0: the row's */
 	double warm_seconds; /* of reading before it counts */
 	double rate; /* puts a second at most; 0: as they can */
+	bool cold; /* the page cache is as it is */
 	bool quiet; /* prints nothing */
 };
 

@@ -1,8 +1,6 @@
 #include "tests/bench/engine/scale.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <fts.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,31 +142,6 @@ fill_and_die(struct scale *scale)
 	fill(scale, log_puts(scale->options));
 }
 
-/* Gives back what the page cache holds of the store. */
-static void
-forget_pages(const char *folder)
-{
-	char *paths[] = {(char *)(uintptr_t)folder, NULL};
-	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	FTSENT *entry;
-
-	if (walk == NULL)
-		store_die("%s: %s", folder, strerror(errno));
-	sync();
-	while ((entry = fts_read(walk)) != NULL) {
-		int fd;
-
-		if (entry->fts_info != FTS_F)
-			continue;
-		fd = open(entry->fts_path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		close(fd);
-	}
-	fts_close(walk);
-}
-
 static int
 compare(const void *a, const void *b)
 {
@@ -267,7 +240,7 @@ scale_open(const struct run_options *options)
 	in_child(&scale, fill_and_settle);
 	fill_seconds = seconds_since(begun_ns);
 	open_seconds = time_open(&scale);
-	forget_pages(scale.folder);
+	folder_forget(scale.folder);
 	begun_ns = now_ns();
 	open_store(&scale);
 	cold_seconds = seconds_since(begun_ns);
