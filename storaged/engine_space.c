@@ -53,6 +53,20 @@ resize(struct engine *engine, uint64_t bytes, uint64_t now_ms)
 	(void)!look(engine, &now, &err);
 }
 
+/* Gives up that much of the reserve, but `least_bytes` of it. */
+static void
+give(struct engine *engine, uint64_t bytes, uint64_t least_bytes)
+{
+	uint64_t held = reserve_held_bytes(engine->space.reserve);
+
+	if (held <= least_bytes)
+		return;
+	bytes += RESERVE_STEP_BYTES;
+	resize(
+	    engine, held - least_bytes > bytes ? held - bytes : least_bytes, 0);
+	engine->space.next_check_ms = 0;
+}
+
 enum status
 engine_space_open(struct engine *engine, struct error *err)
 {
@@ -80,7 +94,7 @@ engine_space_open(struct engine *engine, struct error *err)
 	needed =
 	    sizes.segment_bytes + 2 * sizes.memtable_bytes + SMALL_THINGS_BYTES;
 	if (now.free_bytes < needed)
-		(void)engine_space_give(engine, needed - now.free_bytes);
+		give(engine, needed - now.free_bytes, 0);
 	return STATUS_OK;
 }
 
@@ -89,12 +103,19 @@ engine_space_give(struct engine *engine, uint64_t bytes)
 {
 	uint64_t held = reserve_held_bytes(engine->space.reserve);
 
-	if (held == 0)
-		return false;
-	bytes += RESERVE_STEP_BYTES;
-	resize(engine, held > bytes ? held - bytes : 0, 0);
-	engine->space.next_check_ms = 0;
+	give(engine, bytes, engine->space.limits.start_bytes);
 	return reserve_held_bytes(engine->space.reserve) < held;
+}
+
+bool
+engine_space_is_there(struct engine *engine, uint64_t bytes)
+{
+	struct directory_space now;
+	struct error ignored;
+
+	return look(engine, &now, &ignored) != STATUS_OK ||
+	    now.free_bytes >=
+	    bytes + bytes / 8 + engine->space.limits.start_bytes;
 }
 
 static void

@@ -39,6 +39,9 @@ void engine_space_check(struct engine *engine, uint64_t now_ms);
  */
 bool engine_space_give(struct engine *engine, uint64_t bytes);
 
+/* Whether recovery can write that much and has what it needs to end. */
+bool engine_space_is_there(struct engine *engine, uint64_t bytes);
+
 /* "ok", "soft" or "hard". */
 const char *engine_space_state_name(const struct engine *engine);
 

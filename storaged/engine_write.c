@@ -58,6 +58,27 @@ rotate(struct engine *engine, const struct apply_need *need, struct error *err)
 	return STATUS_OK;
 }
 
+/*
+ * Where the disk is full the memtables stay: there was memory for as many
+ * before the end, and the store opens.
+ */
+static enum status
+flush_in_recovery(struct engine *engine, struct error *err)
+{
+	size_t frozen = tree_frozen_count(engine->tree);
+	enum status status;
+
+	if (frozen < FROZEN_RECOVERY_MAX ||
+	    (frozen < 2 * FROZEN_COUNT_MAX &&
+		!engine_space_is_there(
+		    engine, tree_memtable_bytes(engine->tree))))
+		return STATUS_OK;
+	status = maintenance_flush_now(engine->maintenance, err);
+	return status == STATUS_NO_SPACE && frozen < 2 * FROZEN_COUNT_MAX
+	    ? STATUS_OK
+	    : status;
+}
+
 /* Called with all that a batch writes, after it has been journaled. */
 static enum status
 store_reserve(void *context, const struct apply_need *need, struct error *err)
@@ -70,9 +91,7 @@ store_reserve(void *context, const struct apply_need *need, struct error *err)
 			return err->code;
 		/* Recovery has nobody else to make room. */
 		if (engine->journal == NULL &&
-		    tree_frozen_count(engine->tree) >= FROZEN_RECOVERY_MAX &&
-		    maintenance_flush_now(engine->maintenance, err) !=
-			STATUS_OK)
+		    flush_in_recovery(engine, err) != STATUS_OK)
 			return err->code;
 	}
 	if (engine->active_since_ms == 0)

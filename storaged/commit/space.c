@@ -30,6 +30,9 @@ space_choose(const struct space_limits *wanted, const struct space_sizes *sizes)
 		limits.soft_bytes = limits.hard_bytes +
 		    least_of(disk / 20, 256 * MIB + 4 * sizes->memtable_bytes);
 	limits.hard_bytes = least_of(limits.hard_bytes, limits.soft_bytes);
+	/* A manifest, and the journal's tail beside the old one. */
+	limits.start_bytes =
+	    least_of(limits.reserve_bytes, sizes->segment_bytes + MIB / 2);
 	return limits;
 }
 
@@ -71,14 +74,16 @@ uint64_t
 space_reserve_bytes(const struct space_limits *limits, enum space_state state,
     uint64_t free_bytes, uint64_t held_bytes, uint64_t needed_bytes)
 {
-	uint64_t target = limits->reserve_bytes;
+	uint64_t least = limits->start_bytes;
+	uint64_t target = state == SPACE_OK ? limits->reserve_bytes : least;
 
-	if (free_bytes < needed_bytes) {
+	if (held_bytes > least && free_bytes < needed_bytes) {
 		uint64_t lacking = needed_bytes - free_bytes;
 
-		return held_bytes > lacking ? held_bytes - lacking : 0;
+		return held_bytes - least > lacking ? held_bytes - lacking
+						    : least;
 	}
-	if (state != SPACE_OK || held_bytes >= target ||
+	if (held_bytes >= target || free_bytes < needed_bytes ||
 	    free_bytes - needed_bytes < target - held_bytes)
 		return held_bytes;
 	return target;

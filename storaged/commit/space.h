@@ -23,6 +23,7 @@ struct space_limits {
 	uint64_t soft_bytes;
 	uint64_t hard_bytes;
 	uint64_t reserve_bytes;
+	uint64_t start_bytes; /* the last of it: only for opening; chosen */
 };
 
 enum space_state {
@@ -54,7 +55,7 @@ uint64_t space_compaction_floor(const struct space_limits *limits,
 
 /*
  * How large the reserve should be now: less when `needed_bytes` are not free,
- * whole again when everything is well.
+ * whole again when everything is well. What opening needs is not given up.
  */
 uint64_t
 space_reserve_bytes(const struct space_limits *limits, enum space_state state,

@@ -94,22 +94,27 @@ may_move(const struct pick *pick, const struct pick_options *options)
 	return true;
 }
 
-static struct pick
-pick_level0(const struct catalog *catalog, const struct pick_options *options)
+/* What stays of level 0 is newer, so deeper levels alone are older. */
+struct pick
+compaction_pick_oldest(const struct catalog *catalog,
+    const struct pick_options *options, size_t count)
 {
 	const struct level *level = &catalog->levels[0];
 	struct pick pick = {PICK_REWRITE, 0, 1, NULL, 0};
 
-	/*
-	 * All of level 0 at once: what is not an input is then newer, and a
-	 * tombstone needs to look at deeper levels only.
-	 */
-	for (size_t t = 0; t < level->count; t++)
+	for (size_t t = level->count - count; t < level->count; t++)
 		add_input(&pick, level->tables[t]);
 	add_overlapping(&pick, catalog);
 	if (may_move(&pick, options))
 		pick.kind = PICK_MOVE;
 	return pick;
+}
+
+static struct pick
+pick_level0(const struct catalog *catalog, const struct pick_options *options)
+{
+	return compaction_pick_oldest(
+	    catalog, options, catalog->levels[0].count);
 }
 
 static uint64_t

@@ -45,6 +45,10 @@ struct pick compaction_pick(
     const struct catalog *catalog, const struct pick_options *options);
 void compaction_pick_deinit(struct pick *pick);
 
+/* The `count` oldest tables of level 0 go to level 1. */
+struct pick compaction_pick_oldest(const struct catalog *catalog,
+    const struct pick_options *options, size_t count);
+
 /* What rids `table` of what is deleted or expired in it, or moves it on. */
 struct pick compaction_pick_garbage(const struct catalog *catalog,
     const struct pick_options *options, struct table_file *table);

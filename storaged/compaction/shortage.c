@@ -53,49 +53,95 @@ shortage_output_bytes(const struct pick *pick, uint64_t clock_ms)
 	    (double)entries);
 }
 
+/* Whether to try it, by what it reads and what it will write. */
+static bool
+may_try(const struct shortage *shortage, uint64_t input, uint64_t output)
+{
+	if (output > shortage->budget_bytes)
+		return false;
+	return shortage->failed_bytes == 0 || input < shortage->failed_bytes ||
+	    input <= shortage->budget_bytes;
+}
+
+struct choice {
+	const struct shortage *shortage;
+	uint64_t clock_ms;
+	struct pick best;
+	uint64_t gain;
+	uint64_t wanted_bytes;
+};
+
+/* Keeps the better one of two picks, and frees the other. */
+static void
+consider(struct choice *choice, struct pick *pick)
+{
+	uint64_t input = shortage_input_bytes(pick);
+	uint64_t output = shortage_output_bytes(pick, choice->clock_ms);
+	uint64_t gain = input - output;
+	bool pays = gain > input / GAIN_DIVISOR_MAX;
+
+	if (pays && gain > choice->gain &&
+	    may_try(choice->shortage, input, output)) {
+		compaction_pick_deinit(&choice->best);
+		choice->best = *pick;
+		choice->gain = gain;
+		return;
+	}
+	if (pays && output > choice->shortage->budget_bytes &&
+	    (choice->wanted_bytes == 0 || output < choice->wanted_bytes))
+		choice->wanted_bytes = output;
+	compaction_pick_deinit(pick);
+}
+
+/* All of level 0, or half of it, or less, that fits for sure. */
+static struct pick
+pick_of_level0(const struct catalog *catalog,
+    const struct pick_options *options, uint64_t budget_bytes)
+{
+	size_t count = catalog->levels[0].count;
+
+	for (; count > 0; count /= 2) {
+		struct pick pick =
+		    compaction_pick_oldest(catalog, options, count);
+
+		if (pick.kind != PICK_REWRITE ||
+		    shortage_input_bytes(&pick) <= budget_bytes)
+			return pick;
+		compaction_pick_deinit(&pick);
+	}
+	return (struct pick){.kind = PICK_NOTHING};
+}
+
 struct pick
 shortage_pick(const struct catalog *catalog, const struct pick_options *options,
-    uint64_t budget_bytes, uint64_t *wanted_bytes)
+    const struct shortage *shortage, uint64_t *wanted_bytes)
 {
-	uint64_t clock_ms = catalog->recovery.clock_ms;
-	struct pick best = {.kind = PICK_NOTHING};
-	uint64_t best_gain = 0;
+	struct choice choice = {
+	    .shortage = shortage,
+	    .clock_ms = catalog->recovery.clock_ms,
+	    .best = {.kind = PICK_NOTHING},
+	};
 
-	*wanted_bytes = 0;
 	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
 		const struct level *level = &catalog->levels[i];
 
 		for (size_t t = 0; t < level->count; t++) {
 			struct table_file *table = level->tables[t];
 			struct pick pick;
-			uint64_t input;
-			uint64_t output;
 
-			if (!has_garbage(&table->summary, clock_ms))
+			if (!has_garbage(&table->summary, choice.clock_ms))
 				continue;
 			pick = compaction_pick_garbage(catalog, options, table);
-			input = shortage_input_bytes(&pick);
-			output = shortage_output_bytes(&pick, clock_ms);
-			if (input - output <= input / GAIN_DIVISOR_MAX ||
-			    (output <= budget_bytes &&
-				input - output <= best_gain)) {
-				compaction_pick_deinit(&pick);
-			} else if (output > budget_bytes) {
-				if (*wanted_bytes == 0 ||
-				    output < *wanted_bytes)
-					*wanted_bytes = output;
-				compaction_pick_deinit(&pick);
-			} else {
-				compaction_pick_deinit(&best);
-				best = pick;
-				best_gain = input - output;
-			}
+			consider(&choice, &pick);
 			/* All of level 0 goes at once. */
 			if (i == 0)
 				break;
 		}
 	}
-	if (best.kind != PICK_NOTHING)
-		*wanted_bytes = 0;
-	return best;
+	if (choice.best.kind == PICK_NOTHING)
+		choice.best =
+		    pick_of_level0(catalog, options, shortage->budget_bytes);
+	*wanted_bytes =
+	    choice.best.kind == PICK_NOTHING ? choice.wanted_bytes : 0;
+	return choice.best;
 }

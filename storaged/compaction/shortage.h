@@ -21,13 +21,23 @@ uint64_t shortage_input_bytes(const struct pick *pick);
 /* What the output will have, by what the summaries let one guess. */
 uint64_t shortage_output_bytes(const struct pick *pick, uint64_t clock_ms);
 
+struct shortage {
+	uint64_t budget_bytes; /* that may be written */
+	/*
+	 * One with so much input failed: only smaller ones are tried, and
+	 * those that fit for sure. 0: none failed.
+	 */
+	uint64_t failed_bytes;
+};
+
 /*
- * The pick that gives most back among those that fit in `budget_bytes`;
+ * The pick that gives most back among those that fit in the budget, or else
+ * one that surely fits and brings level 0 nearer to what it hides.
  * PICK_NOTHING if there is none, and then *wanted_bytes is what the most
  * modest one would take, 0 if nothing can be given back at all.
  */
 struct pick
 shortage_pick(const struct catalog *catalog, const struct pick_options *options,
-    uint64_t budget_bytes, uint64_t *wanted_bytes);
+    const struct shortage *shortage, uint64_t *wanted_bytes);
 
 #endif

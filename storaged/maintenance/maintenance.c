@@ -57,6 +57,7 @@ struct maintenance {
 	uint64_t flushed_ms; /* monotonic; of the last flush */
 	struct maintenance_space space;
 	uint64_t compaction_wants; /* free bytes, so that one can begin */
+	uint64_t compaction_failed_bytes; /* the input of one without room */
 
 	struct flush_task {
 		struct task task;
@@ -300,7 +301,11 @@ take_compaction(
 	struct pick *pick = &compaction->pick;
 	enum status status;
 
+	maintenance->compaction_failed_bytes = 0;
 	if (compaction->task.status != STATUS_OK) {
+		if (compaction->task.status == STATUS_NO_SPACE)
+			maintenance->compaction_failed_bytes =
+			    shortage_input_bytes(pick);
 		compaction_pick_deinit(pick);
 		return task_failed(
 		    &compaction->task, "compaction", now_ms, err);
@@ -380,8 +385,15 @@ choose(struct maintenance *maintenance)
 	maintenance->compaction_wants = 0;
 	if (fits && (!space->is_short || pick.kind == PICK_DROP))
 		return pick;
-	better = shortage_pick(
-	    catalog, options, budget, &maintenance->compaction_wants);
+	better = shortage_pick(catalog, options,
+	    &(struct shortage){
+		.budget_bytes = budget,
+		.failed_bytes = maintenance->compaction_failed_bytes,
+	    },
+	    &maintenance->compaction_wants);
+	/* The next time the great ones have another chance. */
+	if (better.kind == PICK_NOTHING)
+		maintenance->compaction_failed_bytes = 0;
 	/* What needs no space is never in vain. */
 	if (better.kind == PICK_NOTHING && fits)
 		return pick;
@@ -562,6 +574,9 @@ maintenance_flush_now(struct maintenance *maintenance, struct error *err)
 			return error_copy(err, &flush->task.error);
 		if (take_flush(maintenance, 0, err) != STATUS_OK)
 			return err->code;
+		/* The manifest may have had no space for it. */
+		if (flush->task.status != STATUS_OK)
+			return error_copy(err, &flush->task.error);
 	}
 	return STATUS_OK;
 }
