@@ -75,12 +75,14 @@ make_shard_directory(const struct engine_options *options,
 
 	snprintf(name, sizeof(name), "shard-%u", options->shard);
 	path_join(out, directory, name);
-	if (path_exists(out))
-		return STATUS_OK;
-	if (directory_create(options->fs, out, 0750, err) != STATUS_OK)
-		return err->code;
-	return directory_sync(options->fs, directory, err);
+	return directory_create(options->fs, out, 0750, err);
 }
+
+/*
+ * A folder that is there already may have been made by an incarnation that
+ * ended before it had synced the name. So the names are synced each time:
+ * those in the data directory here, and those in the shard's by tree_open().
+ */
 
 static enum status
 make_directories(struct engine *engine, struct error *err)
@@ -89,17 +91,15 @@ make_directories(struct engine *engine, struct error *err)
 
 	if (make_shard_directory(options, options->data_directory,
 		engine->shard_directory, err) != STATUS_OK ||
+	    directory_sync(options->fs, options->data_directory, err) !=
+		STATUS_OK ||
 	    make_shard_directory(options, options->runtime_directory,
 		engine->runtime_directory, err) != STATUS_OK)
 		return err->code;
 	path_join(
 	    engine->journal_directory, engine->shard_directory, "journal");
-	if (path_exists(engine->journal_directory))
-		return STATUS_OK;
-	if (directory_create(
-		options->fs, engine->journal_directory, 0750, err) != STATUS_OK)
-		return err->code;
-	return directory_sync(options->fs, engine->shard_directory, err);
+	return directory_create(
+	    options->fs, engine->journal_directory, 0750, err);
 }
 
 static enum status

@@ -188,6 +188,13 @@ identity_create(struct data_directory *directory, struct error *err)
 	uint8_t bytes[STORE_IDENTITY_BYTES];
 	char path[PATH_BYTES_MAX];
 
+	/*
+	 * The folder may be new: its own name is to be on disk before it holds
+	 * anything. With an identity in it, it was.
+	 */
+	path_join(path, directory->path, "..");
+	if (directory_sync(file_system_real(), path, err) != STATUS_OK)
+		return err->code;
 	random_fill(directory->store_id, sizeof(directory->store_id));
 	store_identity_encode(bytes, directory->store_id);
 	path_join(path, directory->path, STORE_IDENTITY_NAME);

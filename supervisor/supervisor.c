@@ -57,6 +57,7 @@ exit_code_of(enum status status)
 		return EX_NOHOST;
 	case STATUS_IO:
 	case STATUS_NO_SPACE:
+	case STATUS_UNSYNCED:
 		return EX_IOERR;
 	default:
 		return EX_SOFTWARE;

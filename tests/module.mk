@@ -3,7 +3,7 @@
 ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
     tests/support/manual_clock.c
 $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
-$(call test_program,model/test_engine_crash,storaged,$(ENGINE_SUPPORT))
+$(call test_program,model/test_flush_trouble,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_inspect,storaged/inspect,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_checkpoint,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_reclaim,storaged,$(ENGINE_SUPPORT))
@@ -12,6 +12,7 @@ $(call test_program,model/test_engine_disk,storaged,$(ENGINE_SUPPORT) \
 $(call test_program,model/test_engine_threads,storaged)
 CRASH_SUPPORT := tests/support/crash_workload.c $(ENGINE_SUPPORT)
 $(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))
+$(call test_program,model/test_failing_calls,storaged,$(CRASH_SUPPORT))
 
 # Not a test itself: the programs that tests/component/test_supervisor starts.
 $(call test_program,support/fake_worker,common/worker common/os,)

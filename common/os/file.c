@@ -197,8 +197,10 @@ file_write_out(struct file *file, uint64_t offset, uint64_t size_bytes)
 enum status
 file_sync(struct file *file, struct error *err)
 {
-	if (file->fs->fdatasync(file->fs, file->fd) != 0)
-		return error_set_errno(err, errno, "sync %s", file->path);
+	if (file->fs->fdatasync(file->fs, file->fd) != 0) {
+		error_set_errno(err, errno, "sync %s", file->path);
+		return err->code = STATUS_UNSYNCED;
+	}
 	return STATUS_OK;
 }
 
@@ -213,7 +215,14 @@ file_truncate(struct file *file, uint64_t size_bytes, struct error *err)
 enum status
 file_allocate(struct file *file, uint64_t size_bytes, struct error *err)
 {
-	if (file->fs->allocate(file->fs, file->fd, (off_t)size_bytes) != 0)
+	int result;
+
+	/* A signal ends it early, on tmpfs above all. */
+	do {
+		result =
+		    file->fs->allocate(file->fs, file->fd, (off_t)size_bytes);
+	} while (result != 0 && errno == EINTR);
+	if (result != 0)
 		return error_set_errno(err, errno, "allocate %s", file->path);
 	return STATUS_OK;
 }
@@ -221,7 +230,13 @@ file_allocate(struct file *file, uint64_t size_bytes, struct error *err)
 enum status
 file_reserve(struct file *file, uint64_t size_bytes, struct error *err)
 {
-	if (file->fs->reserve(file->fs, file->fd, (off_t)size_bytes) != 0)
+	int result;
+
+	do {
+		result =
+		    file->fs->reserve(file->fs, file->fd, (off_t)size_bytes);
+	} while (result != 0 && errno == EINTR);
+	if (result != 0)
 		return error_set_errno(
 		    err, errno, "reserve space for %s", file->path);
 	return STATUS_OK;

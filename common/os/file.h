@@ -73,7 +73,10 @@ enum status file_write_mapped(struct file *file, void *mapping, uint64_t offset,
  */
 void file_write_out(struct file *file, uint64_t offset, uint64_t size_bytes);
 
-/* fdatasync. */
+/*
+ * fdatasync. STATUS_UNSYNCED when it fails, for whatever reason: what is on
+ * disk is not known then, and a second sync that succeeds would not say.
+ */
 enum status file_sync(struct file *file, struct error *err) MUST_CHECK;
 
 enum status file_truncate(

@@ -67,6 +67,7 @@ directory_sync(struct file_system *fs, const char *path, struct error *err)
 		return error_set_errno(err, errno, "open folder %s", path);
 	if (fs->fsync(fs, fd) != 0) {
 		error_set_errno(err, errno, "sync folder %s", path);
+		err->code = STATUS_UNSYNCED;
 		(void)fs->close(fs, fd);
 		return err->code;
 	}

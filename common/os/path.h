@@ -34,7 +34,7 @@ path_join(char out[PATH_BYTES_MAX], const char *directory, const char *name);
 enum status directory_create(struct file_system *fs, const char *path,
     mode_t mode, struct error *err) MUST_CHECK;
 
-/* Makes the names in a folder durable. */
+/* Makes the names in a folder durable. STATUS_UNSYNCED: see file_sync(). */
 enum status directory_sync(
     struct file_system *fs, const char *path, struct error *err) MUST_CHECK;
 

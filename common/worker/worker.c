@@ -80,6 +80,7 @@ exit_code_of(enum status status)
 		return EX_DATAERR;
 	case STATUS_IO:
 	case STATUS_NO_SPACE:
+	case STATUS_UNSYNCED:
 		return EX_IOERR;
 	default:
 		return EX_UNAVAILABLE;

@@ -120,7 +120,9 @@ task_init(struct maintenance *maintenance, struct task *task,
 
 /*
  * Notes a failure that may pass; gives back one that will not. What was made
- * of damaged input cannot get better by trying again.
+ * of damaged input cannot get better by trying again. And after a failed sync
+ * the disk is not to be trusted with anything more: recovery finds out what
+ * it has, from the files alone.
  */
 static enum status
 task_failed(
@@ -128,7 +130,7 @@ task_failed(
 {
 	uint64_t retry_ms;
 
-	if (task->status == STATUS_CORRUPT) {
+	if (task->status == STATUS_CORRUPT || task->status == STATUS_UNSYNCED) {
 		error_copy(err, &task->error);
 		return error_wrap(err, "%s", what);
 	}

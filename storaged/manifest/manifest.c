@@ -369,7 +369,13 @@ prepare(struct manifest *manifest, const struct catalog *catalog,
 
 	manifest_path(path, manifest->directory, manifest->number);
 	header_encode(header, manifest->store_id, manifest->number);
-	if (file_create(manifest->fs, path, &manifest->file, err) !=
+	/*
+	 * An earlier incarnation may have left a file of that number, and
+	 * ended because a sync of the folder failed: such a name is seen, and
+	 * no later sync puts it on disk. One that is made anew is written.
+	 */
+	if (path_remove(manifest->fs, path, err) != STATUS_OK ||
+	    file_create(manifest->fs, path, &manifest->file, err) !=
 		STATUS_OK ||
 	    reserve(manifest, sizeof(header), err) != STATUS_OK ||
 	    file_write_at(manifest->file, 0, slice_of(header, sizeof(header)),

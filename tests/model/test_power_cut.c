@@ -172,8 +172,8 @@ cut_recovery(struct stage *stage, uint64_t calls, struct rng *rng)
 	fault = fault_file_system_create(copy.data);
 	crash_workload_init(&again, &stage->work.options);
 	again.clock = stage->work.clock;
-	ASSERT_OK(crash_workload_recover(
-		      &again, fault, copy.data, copy.runtime, &err),
+	ASSERT_OK(
+	    crash_workload_open(&again, fault, copy.data, copy.runtime, &err),
 	    &err);
 	opened = fault_file_system_calls(fault);
 	engine_status(again.engine, &status);

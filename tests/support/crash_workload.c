@@ -335,6 +335,7 @@ take_answers(struct crash_workload *work, size_t first,
 			step->answered_ms = work->clock.since_boot_ms;
 			buffer_append_slice(
 			    &step->reply, buffer_slice(&request->reply));
+			work->writers[step->writer].registered = true;
 			work->writers[step->writer].number = step->number;
 			work->writers[step->writer].answered = step->answered;
 		}
@@ -342,30 +343,6 @@ take_answers(struct crash_workload *work, size_t first,
 		buffer_deinit(&request->reply);
 	}
 	complete_steps(work, first, before, refused);
-}
-
-/* Batches of some writers at once, as one group of the journal. */
-static enum status
-write_round(struct crash_workload *work, struct error *err)
-{
-	struct engine_request requests[CRASH_WRITERS];
-	struct engine_status status;
-	size_t first = work->count;
-	unsigned writer = (unsigned)rng_below(&work->rng, CRASH_WRITERS);
-	unsigned count = 1 + (unsigned)rng_below(&work->rng, CRASH_WRITERS);
-	enum status result;
-
-	engine_status(work->engine, &status);
-	for (unsigned i = 0; i < count; i++)
-		add_batch(work, (writer + i) % CRASH_WRITERS);
-	for (unsigned i = 0; i < count; i++)
-		requests[i] = request_of(&work->steps[first + i]);
-	result = engine_write(work->engine, requests, count, err);
-	take_answers(
-	    work, first, requests, status.sequence, result != STATUS_OK);
-	if (result == STATUS_OK)
-		promise_what_is_due(work, false);
-	return result;
 }
 
 /* The last step of a writer that is among the first `count`; NULL: none. */
@@ -377,6 +354,61 @@ last_of_writer(const struct crash_workload *work, unsigned writer, size_t count)
 			return &work->steps[count];
 	}
 	return NULL;
+}
+
+static enum status
+register_writer(struct crash_workload *work, unsigned writer, struct error *err)
+{
+	struct crash_step *step = add_step(work, writer, 0);
+	struct batch_origin origin = {0};
+	struct engine_request request;
+	struct engine_status status;
+	enum status result;
+
+	engine_status(work->engine, &status);
+	writer_id(writer, origin.writer);
+	batch_builder_reset(&work->builder);
+	buffer_append_slice(
+	    &step->batch, batch_builder_finish(&work->builder, &origin, 0));
+	request = request_of(step);
+	result = engine_write(work->engine, &request, 1, err);
+	take_answers(work, work->count - 1, &request, status.sequence,
+	    result != STATUS_OK);
+	if (result == STATUS_OK)
+		promise_what_is_due(work, false);
+	return result;
+}
+
+/* Batches of some writers at once, as one group of the journal. */
+static enum status
+write_round(struct crash_workload *work, struct error *err)
+{
+	struct engine_request requests[CRASH_WRITERS];
+	struct engine_status status;
+	size_t first;
+	unsigned writer = (unsigned)rng_below(&work->rng, CRASH_WRITERS);
+	unsigned count = 1 + (unsigned)rng_below(&work->rng, CRASH_WRITERS);
+	enum status result;
+
+	for (unsigned i = 0; i < CRASH_WRITERS; i++) {
+		if (!work->writers[i].registered &&
+		    register_writer(work, i, err) != STATUS_OK)
+			return err->code;
+		if (!work->writers[i].registered) /* refused: later then */
+			return STATUS_OK;
+	}
+	engine_status(work->engine, &status);
+	first = work->count;
+	for (unsigned i = 0; i < count; i++)
+		add_batch(work, (writer + i) % CRASH_WRITERS);
+	for (unsigned i = 0; i < count; i++)
+		requests[i] = request_of(&work->steps[first + i]);
+	result = engine_write(work->engine, requests, count, err);
+	take_answers(
+	    work, first, requests, status.sequence, result != STATUS_OK);
+	if (result == STATUS_OK)
+		promise_what_is_due(work, false);
+	return result;
 }
 
 /* Everything that the writers have no answer to counts: all are asked again. */
@@ -446,31 +478,8 @@ set_options(struct crash_workload *work, struct file_system *fs,
 							    : COMPRESSION_ZSTD;
 }
 
-static enum status
-register_writer(struct crash_workload *work, unsigned writer, struct error *err)
-{
-	struct crash_step *step = add_step(work, writer, 0);
-	struct batch_origin origin = {0};
-	struct engine_request request;
-	struct engine_status status;
-	enum status result;
-
-	engine_status(work->engine, &status);
-	writer_id(writer, origin.writer);
-	batch_builder_reset(&work->builder);
-	buffer_append_slice(
-	    &step->batch, batch_builder_finish(&work->builder, &origin, 0));
-	request = request_of(step);
-	result = engine_write(work->engine, &request, 1, err);
-	take_answers(work, work->count - 1, &request, status.sequence,
-	    result != STATUS_OK);
-	if (result == STATUS_OK)
-		promise_what_is_due(work, false);
-	return result;
-}
-
 enum status
-crash_workload_recover(struct crash_workload *work,
+crash_workload_open(struct crash_workload *work,
     struct fault_file_system *fault, const char *data, const char *runtime,
     struct error *err)
 {
@@ -479,21 +488,6 @@ crash_workload_recover(struct crash_workload *work,
 	    fault == NULL ? file_system_real() : fault_file_system_table(fault),
 	    data, runtime);
 	return start(work, err);
-}
-
-enum status
-crash_workload_open(struct crash_workload *work,
-    struct fault_file_system *fault, const char *data, const char *runtime,
-    struct error *err)
-{
-	if (crash_workload_recover(work, fault, data, runtime, err) !=
-	    STATUS_OK)
-		return err->code;
-	for (unsigned i = 0; i < CRASH_WRITERS; i++) {
-		if (register_writer(work, i, err) != STATUS_OK)
-			return err->code;
-	}
-	return STATUS_OK;
 }
 
 static void
@@ -530,6 +524,19 @@ restart(struct crash_workload *work, struct error *err)
 		return err->code;
 	CHECK(repeats_are_answered(work, work->count));
 	return STATUS_OK;
+}
+
+static bool
+state_is(struct crash_workload *work, const struct kv_model *model)
+{
+	struct error err;
+	uint64_t digest;
+
+	if (engine_driver_digest_of(work->reader, &digest, &err) != STATUS_OK) {
+		fprintf(stderr, "read: %s\n", err.text);
+		return false;
+	}
+	return digest == kv_model_digest(model, work->clock.now_ms);
 }
 
 /* What takes place between two rounds of writes. */
@@ -579,8 +586,9 @@ disturb(struct crash_workload *work, struct error *err)
 	return status;
 }
 
-static enum status
-run_rounds(struct crash_workload *work, unsigned rounds, struct error *err)
+enum status
+crash_workload_rounds(
+    struct crash_workload *work, unsigned rounds, struct error *err)
 {
 	for (unsigned i = 0; i < rounds; i++) {
 		if (write_round(work, err) != STATUS_OK ||
@@ -598,7 +606,8 @@ run_rounds(struct crash_workload *work, unsigned rounds, struct error *err)
 enum status
 crash_workload_run(struct crash_workload *work, struct error *err)
 {
-	enum status status = run_rounds(work, work->options.rounds, err);
+	enum status status =
+	    crash_workload_rounds(work, work->options.rounds, err);
 
 	if (status == STATUS_OK)
 		status = engine_settle(work->engine, err);
@@ -630,19 +639,6 @@ crash_workload_step_at(const struct crash_workload *work, uint64_t sequence)
 	    work->steps[step + 1].last_sequence <= sequence)
 		step++;
 	return step;
-}
-
-static bool
-state_is(struct crash_workload *work, const struct kv_model *model)
-{
-	struct error err;
-	uint64_t digest;
-
-	if (engine_driver_digest_of(work->reader, &digest, &err) != STATUS_OK) {
-		fprintf(stderr, "read: %s\n", err.text);
-		return false;
-	}
-	return digest == kv_model_digest(model, work->clock.now_ms);
 }
 
 /* Files in `folder` whose names contain `word`. */
@@ -679,19 +675,19 @@ left_over(const struct crash_workload *work)
 	return NULL;
 }
 
-/* Takes over the past of `of` up to step `found`. */
+/* Takes over where the writers of `of` stood behind step `found`. */
 static void
-take_past(
+take_writers(
     struct crash_workload *work, const struct crash_workload *of, size_t found)
 {
 	for (unsigned w = 0; w < CRASH_WRITERS; w++) {
 		const struct crash_step *last =
 		    last_of_writer(of, w, found + 1);
 
+		work->writers[w].registered = last != NULL;
 		work->writers[w].number = last == NULL ? 0 : last->number;
 		work->writers[w].answered = last == NULL ? 0 : last->answered;
 	}
-	kv_model_copy(&work->steps[0].model, &of->steps[found].model);
 }
 
 /* That what was recovered can be worked with. */
@@ -701,12 +697,8 @@ check_going_on(
 {
 	struct error err;
 
-	take_past(work, of, found);
-	for (unsigned w = 0; w < CRASH_WRITERS; w++) {
-		if (last_of_writer(of, w, found + 1) == NULL &&
-		    register_writer(work, w, &err) != STATUS_OK)
-			return "a writer cannot be registered";
-	}
+	take_writers(work, of, found);
+	kv_model_copy(&work->steps[0].model, &of->steps[found].model);
 	if (write_round(work, &err) != STATUS_OK ||
 	    engine_tick(work->engine, &err) != STATUS_OK ||
 	    engine_settle(work->engine, &err) != STATUS_OK)
@@ -714,6 +706,42 @@ check_going_on(
 	if (!state_is(work, &last_step(work)->model))
 		return "later writes or a compaction give a wrong state";
 	return left_over(work);
+}
+
+enum status
+crash_workload_resume(struct crash_workload *work, struct error *err)
+{
+	struct engine_status status;
+	size_t answered = 0;
+	size_t found;
+
+	for (size_t i = 1; i < work->count; i++) {
+		if (work->steps[i].answered_ms != 0)
+			answered = i;
+	}
+	if (start(work, err) != STATUS_OK)
+		return err->code;
+	engine_status(work->engine, &status);
+	found = crash_workload_step_at(work, status.sequence);
+	if (found < answered)
+		return error_set(err, STATUS_INVALID, "an answer is lost");
+	if (!state_is(work, &work->steps[found].model) ||
+	    !repeats_are_answered(work, found + 1))
+		return error_set(err, STATUS_INVALID, "a wrong state");
+	while (work->count > found + 1)
+		step_deinit(&work->steps[--work->count]);
+	/* What a recovery has read is on disk when it returns. */
+	for (size_t i = 1; i < work->count; i++) {
+		struct crash_step *step = &work->steps[i];
+
+		step->answered_ms = step->answered_ms == 0
+		    ? work->clock.since_boot_ms
+		    : step->answered_ms;
+		if (step->durable_calls == CRASH_NEVER)
+			step->durable_calls = calls_now(work);
+	}
+	take_writers(work, work, found);
+	return STATUS_OK;
 }
 
 static const char *
@@ -754,7 +782,7 @@ crash_workload_check(const struct crash_workload *work, const char *data,
 	options.rounds = 0;
 	crash_workload_init(&again, &options);
 	again.clock = work->clock;
-	if (crash_workload_recover(&again, NULL, data, runtime, &err) !=
+	if (crash_workload_open(&again, NULL, data, runtime, &err) !=
 	    STATUS_OK) {
 		snprintf(text, sizeof(text), "it does not open: %s", err.text);
 		wrong = text;

@@ -61,6 +61,7 @@ struct crash_workload {
 	struct crash_step *steps; /* the first is the empty store */
 	size_t count;
 	struct {
+		bool registered;
 		uint64_t number; /* of the last batch */
 		uint64_t answered;
 	} writers[CRASH_WRITERS];
@@ -75,17 +76,24 @@ crash_workload_init(struct crash_workload *work, const struct crash_options *);
 void crash_workload_deinit(struct crash_workload *work);
 
 /*
- * Opens a store in two folders that exist. `fault` is the recorder whose
- * table it uses, or NULL for the real file system.
+ * Opens the store in two folders that exist, and writes nothing. `fault` is
+ * the recorder whose table it uses, or NULL for the real file system.
  */
 enum status crash_workload_open(struct crash_workload *work,
     struct fault_file_system *fault, const char *data, const char *runtime,
     struct error *err) MUST_CHECK;
 
-/* Opens one that is there already, and writes nothing. */
-enum status crash_workload_recover(struct crash_workload *work,
-    struct fault_file_system *fault, const char *data, const char *runtime,
-    struct error *err) MUST_CHECK;
+/*
+ * Opens the same store again after its engine has ended, in the same process
+ * or after a kill: it must hold what was answered. The steps that are not in
+ * it are forgotten, the others promised. INVALID if it does not hold it.
+ */
+enum status crash_workload_resume(
+    struct crash_workload *work, struct error *err) MUST_CHECK;
+
+/* Some rounds more. */
+enum status crash_workload_rounds(
+    struct crash_workload *work, unsigned rounds, struct error *err) MUST_CHECK;
 
 /* All rounds, and then until nothing is due; ends with the first failure. */
 enum status

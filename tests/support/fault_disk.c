@@ -339,6 +339,28 @@ sync_folder(struct fault_disk *disk, const char *folder)
 	disk->renaming_count = kept;
 }
 
+/*
+ * After a failed sync of a folder each change of its names that the sync
+ * should have written is on its way to the disk as before, or lost for good.
+ * Folders themselves are spared: whole trees would be lost with one name.
+ */
+static void
+lose_names(struct fault_disk *disk, const char *folder, struct rng *rng)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < disk->renaming_count; i++) {
+		const struct renaming *now = &disk->renamings[i];
+		bool concerned = (lies_in(now->removed, folder) ||
+				     lies_in(now->added, folder)) &&
+		    !disk->nodes[now->node].is_folder;
+
+		if (!concerned || rng_below(rng, 2) == 0)
+			disk->renamings[kept++] = *now;
+	}
+	disk->renaming_count = kept;
+}
+
 static void
 add_renaming(
     struct fault_disk *disk, const char *removed, const char *added, int node)
@@ -403,6 +425,8 @@ fault_disk_play(
 			sync_file(node, call->failed, &rng);
 		else if (!call->failed)
 			sync_folder(disk, node->path);
+		else
+			lose_names(disk, node->path, &rng);
 		break;
 	case FAULT_CLOSE:
 	case FAULT_PREAD:

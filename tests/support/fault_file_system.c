@@ -720,6 +720,31 @@ fault_file_system_describe(struct fault_file_system *fault, uint64_t number)
 	return fault->description;
 }
 
+static bool
+trusts(const struct fault_call *call)
+{
+	return call->op == FAULT_PWRITE || call->op == FAULT_SYNC ||
+	    call->op == FAULT_TRUNCATE || call->op == FAULT_ALLOCATE;
+}
+
+const char *
+fault_file_system_find_retry(struct fault_file_system *fault, uint64_t from)
+{
+	for (uint64_t i = from; i < fault->call_count; i++) {
+		const struct fault_call *failed = &fault->calls[i];
+
+		if (failed->op != FAULT_SYNC || !failed->failed ||
+		    failed->node < 0)
+			continue;
+		for (uint64_t j = i + 1; j < fault->call_count; j++) {
+			if (fault->calls[j].node == failed->node &&
+			    trusts(&fault->calls[j]))
+				return fault_file_system_describe(fault, j);
+		}
+	}
+	return NULL;
+}
+
 void
 fault_file_system_ignore_syncs(
     struct fault_file_system *fault, const char *pattern)

@@ -21,7 +21,7 @@
  * file's data belongs to the file, under whatever names it is reachable. When
  * a sync fails, each page it should have written is on disk or lost, and
  * lost pages are not written by a later sync, though readers still see them,
- * as on Linux.
+ * as on Linux; and so with the names of files, when a sync of a folder fails.
  *
  * Failure  What a test itself does wrong aborts.
  * Threads  The table may be called from any thread; calls take place one at
@@ -76,6 +76,13 @@ bool fault_file_system_call_matters(
 /* "pwrite shard-0/current 0+4096", borrowed until the next such call. */
 const char *
 fault_file_system_describe(struct fault_file_system *fault, uint64_t call);
+
+/*
+ * Describes the first call that trusted a file or folder again, by a write or
+ * a sync, after a sync of it had failed since call `from`; NULL if none did.
+ */
+const char *
+fault_file_system_find_retry(struct fault_file_system *fault, uint64_t from);
 
 /*
  * From now on materialise() shows a disk that ignores the syncs of files and
