@@ -29,14 +29,19 @@ note_request(const struct http_assembler *assembler, struct buffer *out)
 }
 
 static void
-note_problem(const struct http_assembler *assembler, struct buffer *out)
+note_problem(const struct http_assembler *assembler,
+    enum http_assembled assembled, struct buffer *out)
 {
 	const struct http_problem *problem = http_assembler_problem(assembler);
 
 	CHECK(problem->status >= 400 && problem->status < 600);
 	CHECK(http_status_title(problem->status)[0] != '\0');
-	/* The library's words and ours differ; which come depends on pieces. */
-	u32_append(out, problem->status);
+	/*
+	 * Of a head that breaks several rules the pieces decide which one is
+	 * met first: the library looks ahead within a piece.
+	 */
+	if (assembled == HTTP_ASSEMBLED_REFUSED)
+		u32_append(out, problem->status);
 }
 
 /* Notes what one call gave; false behind the last. */
@@ -50,7 +55,7 @@ note(const struct http_assembler *assembler, enum http_assembled assembled,
 	if (assembled == HTTP_ASSEMBLED_REQUEST)
 		note_request(assembler, out);
 	else
-		note_problem(assembler, out);
+		note_problem(assembler, assembled, out);
 	return assembled != HTTP_ASSEMBLED_BROKEN;
 }
 
