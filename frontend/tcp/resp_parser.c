@@ -43,6 +43,14 @@ broken(struct error *err, const char *text)
 	return STEP_ERROR;
 }
 
+static enum step
+too_big(struct error *err, const char *text, size_t limit)
+{
+	error_set(err, STATUS_INVALID,
+	    "Protocol error: %s; the limit is %zu bytes", text, limit);
+	return STEP_ERROR;
+}
+
 /*
  * Finds the line that begins at parser->position: *line is what stands between
  * its first byte, which tells its kind, and the CR.
@@ -162,11 +170,15 @@ take_bulk_header(struct resp_parser *parser, const uint8_t *bytes, size_t size,
 		if (!decimal_parse(line, &bulk))
 			return broken(err, "invalid bulk length");
 	}
-	if (bulk < 0 || (uint64_t)bulk > parser->bulk_bytes_max)
+	if (bulk < 0)
 		return broken(err, "invalid bulk length");
+	if ((uint64_t)bulk > parser->bulk_bytes_max)
+		return too_big(
+		    err, "invalid bulk length", parser->bulk_bytes_max);
 	finish_line(parser);
 	if (parser->position + (size_t)bulk + 2 > parser->request_bytes_max)
-		return broken(err, "too big multibulk request");
+		return too_big(err, "too big multibulk request",
+		    parser->request_bytes_max);
 	parser->bulk_bytes = (size_t)bulk;
 	parser->in_bulk = true;
 	return STEP_ON;

@@ -147,8 +147,8 @@ broken_rules_have_the_texts_of_redis(void)
 	    "!Protocol error: invalid multibulk length");
 	expect_text("*1\r\n$x\r\n", "!Protocol error: invalid bulk length");
 	expect_text("*1\r\n$-1\r\n", "!Protocol error: invalid bulk length");
-	expect_text(
-	    "*1\r\n$1048577\r\n", "!Protocol error: invalid bulk length");
+	expect_text("*1\r\n$1048577\r\n",
+	    "!Protocol error: invalid bulk length; the limit is 1048576 bytes");
 	expect_text("*3\r\n$1\r\na\r\n$1\r\nb\r\nPING\r\n",
 	    "!Protocol error: expected '$', got 'P'");
 	expect_text("*1\r\n\rx\r\n", "!Protocol error: expected '$', got ' '");
