@@ -11,6 +11,7 @@ static const struct {
     [OPTION_DATA_DIR] = {"--data-dir", true},
     [OPTION_END] = {"--end", true},
     [OPTION_ENDPOINT] = {"--endpoint", true},
+    [OPTION_ESCAPED] = {"--escaped", false},
     [OPTION_HELP] = {"--help", false},
     [OPTION_IF_ABSENT] = {"--if-absent", false},
     [OPTION_IF_PRESENT] = {"--if-present", false},

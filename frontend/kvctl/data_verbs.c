@@ -137,8 +137,8 @@ prepare_put(const struct kvctl *kvctl, struct frame_request *request,
 enum exit_code
 kvctl_put(const struct kvctl *kvctl)
 {
-	struct frame_request request = {.opcode = FRAME_OPCODE_PUT,
-	    .key = slice_of_string(kvctl->words[0])};
+	struct frame_request request = {
+	    .opcode = FRAME_OPCODE_PUT, .key = kvctl_key(kvctl)};
 	struct buffer value = {0};
 	struct frame_reply reply;
 	struct client *client;
@@ -179,8 +179,8 @@ entry_json(const struct frame_entry *entry, bool has_value)
 enum exit_code
 kvctl_get(const struct kvctl *kvctl)
 {
-	struct frame_request request = {.opcode = FRAME_OPCODE_GET,
-	    .key = slice_of_string(kvctl->words[0])};
+	struct frame_request request = {
+	    .opcode = FRAME_OPCODE_GET, .key = kvctl_key(kvctl)};
 	struct frame_reply reply;
 	struct client *client;
 	enum exit_code code = call_once(kvctl, &request, &reply, &client);
@@ -199,8 +199,8 @@ kvctl_get(const struct kvctl *kvctl)
 enum exit_code
 kvctl_delete(const struct kvctl *kvctl)
 {
-	struct frame_request request = {.opcode = FRAME_OPCODE_DELETE,
-	    .key = slice_of_string(kvctl->words[0])};
+	struct frame_request request = {
+	    .opcode = FRAME_OPCODE_DELETE, .key = kvctl_key(kvctl)};
 	struct frame_reply reply;
 	struct client *client;
 	enum exit_code code = call_once(kvctl, &request, &reply, &client);
@@ -218,8 +218,8 @@ kvctl_delete(const struct kvctl *kvctl)
 static enum exit_code
 change_ttl(const struct kvctl *kvctl)
 {
-	struct frame_request request = {.opcode = FRAME_OPCODE_PERSIST,
-	    .key = slice_of_string(kvctl->words[0])};
+	struct frame_request request = {
+	    .opcode = FRAME_OPCODE_PERSIST, .key = kvctl_key(kvctl)};
 	struct frame_reply reply;
 	struct client *client;
 	enum exit_code code;
@@ -252,8 +252,8 @@ change_ttl(const struct kvctl *kvctl)
 enum exit_code
 kvctl_ttl(const struct kvctl *kvctl)
 {
-	struct frame_request request = {.opcode = FRAME_OPCODE_STAT,
-	    .key = slice_of_string(kvctl->words[0])};
+	struct frame_request request = {
+	    .opcode = FRAME_OPCODE_STAT, .key = kvctl_key(kvctl)};
 	struct frame_reply reply;
 	struct client *client;
 	enum exit_code code;
@@ -311,7 +311,7 @@ prepare_scan(const struct kvctl *kvctl, struct scan *scan)
 		return EXIT_MISUSED;
 	}
 	if (options[OPTION_PREFIX] != NULL) {
-		struct slice prefix = slice_of_string(options[OPTION_PREFIX]);
+		struct slice prefix = buffer_slice(&kvctl->keys.prefix);
 
 		if (options[OPTION_START] != NULL ||
 		    options[OPTION_END] != NULL) {
@@ -324,10 +324,9 @@ prepare_scan(const struct kvctl *kvctl, struct scan *scan)
 	}
 	if (options[OPTION_START] != NULL)
 		buffer_append_slice(
-		    &scan->start, slice_of_string(options[OPTION_START]));
+		    &scan->start, buffer_slice(&kvctl->keys.start));
 	if (options[OPTION_END] != NULL)
-		buffer_append_slice(
-		    &scan->end, slice_of_string(options[OPTION_END]));
+		buffer_append_slice(&scan->end, buffer_slice(&kvctl->keys.end));
 	return EXIT_DONE;
 }
 

@@ -5,6 +5,7 @@
 
 #include "config/value.h"
 #include "frontend/kvctl/arguments.h"
+#include "frontend/kvctl/key_text.h"
 #include "frontend/kvctl/verbs.h"
 
 #define TIMEOUT_MS_DEFAULT 30000
@@ -50,6 +51,53 @@ foreign_option(const struct arguments *arguments, const struct verb *verb)
 		if (arguments->options[i] != NULL && (allowed >> i & 1) == 0)
 			return (enum option)i;
 	return OPTION_COUNT;
+}
+
+struct slice
+kvctl_key(const struct kvctl *kvctl)
+{
+	return buffer_slice(&kvctl->keys.word);
+}
+
+static enum status
+take_key(const struct arguments *arguments, const char *text,
+    struct buffer *out, struct error *err)
+{
+	if (text == NULL)
+		return STATUS_OK;
+	if (arguments_has(arguments, OPTION_ESCAPED))
+		return key_text_decode(text, out, err);
+	buffer_append_slice(out, slice_of_string(text));
+	return STATUS_OK;
+}
+
+static enum exit_code
+take_keys(struct kvctl *kvctl)
+{
+	const struct arguments *arguments = kvctl->arguments;
+	const char *const *options = arguments->options;
+	const char *word = kvctl->word_count > 0 ? kvctl->words[0] : NULL;
+	struct kvctl_keys *keys = &kvctl->keys;
+	struct error err;
+
+	if (take_key(arguments, word, &keys->word, &err) != STATUS_OK ||
+	    take_key(arguments, options[OPTION_PREFIX], &keys->prefix, &err) !=
+		STATUS_OK ||
+	    take_key(arguments, options[OPTION_START], &keys->start, &err) !=
+		STATUS_OK ||
+	    take_key(arguments, options[OPTION_END], &keys->end, &err) !=
+		STATUS_OK)
+		return misused(err.text, "");
+	return EXIT_DONE;
+}
+
+static void
+keys_deinit(struct kvctl_keys *keys)
+{
+	buffer_deinit(&keys->word);
+	buffer_deinit(&keys->prefix);
+	buffer_deinit(&keys->start);
+	buffer_deinit(&keys->end);
 }
 
 /* Takes the settings that all verbs share. */
@@ -108,7 +156,12 @@ run(const struct arguments *arguments)
 		return misused(
 		    "this verb has no option ", option_name(foreign));
 	code = prepare(&kvctl);
-	return code == EXIT_DONE ? verb->run(&kvctl) : code;
+	if (code == EXIT_DONE)
+		code = take_keys(&kvctl);
+	if (code == EXIT_DONE)
+		code = verb->run(&kvctl);
+	keys_deinit(&kvctl.keys);
+	return code;
 }
 
 enum exit_code

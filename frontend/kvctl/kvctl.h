@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buffer.h"
+#include "common/base/slice.h"
 #include "common/base/status.h"
 
 struct arguments;
@@ -28,9 +30,19 @@ struct kvctl {
 	const struct arguments *arguments;
 	const char *const *words; /* those behind the verb */
 	size_t word_count;
+	/* Keys, taken apart if they are --escaped; empty if not given. */
+	struct kvctl_keys {
+		struct buffer word; /* the first of the words */
+		struct buffer prefix;
+		struct buffer start;
+		struct buffer end;
+	} keys;
 	uint64_t timeout_ms;
 	bool is_json;
 };
+
+/* The key that the first word names; borrowed from `kvctl`. */
+struct slice kvctl_key(const struct kvctl *kvctl);
 
 /* The whole program but main(). */
 enum exit_code kvctl_run(int argc, char **argv);

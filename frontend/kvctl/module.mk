@@ -1,5 +1,5 @@
 $(call library,frontend/kvctl,arguments.c control.c data_verbs.c db_verbs.c\
-    kvctl.c node_verbs.c output.c sink.c table_verbs.c verbs.c,common/base common/log\
+    key_text.c kvctl.c node_verbs.c output.c sink.c table_verbs.c verbs.c,common/base common/log\
     common/codec common/os common/loop common/ipc config\
     frontend/client frontend/protocol storaged/inspect,-ljansson)
 $(call program,kvctl,frontend/kvctl,main.c,frontend/kvctl)

@@ -8,34 +8,41 @@
 
 #define BIT(option) (UINT32_C(1) << OPTION_##option)
 
+#define ESCAPED                                                       \
+	"  --escaped      KEY is written as scan prints it: \\t \\n " \
+	"\\r \\\\ \\xHH\n"
+
 static const struct verb verbs[] = {
     {{"put", NULL}, kvctl_put, 1, 2,
-	BIT(TTL) | BIT(IF_ABSENT) | BIT(IF_PRESENT), "put KEY [VALUE]",
+	BIT(TTL) | BIT(IF_ABSENT) | BIT(IF_PRESENT) | BIT(ESCAPED),
+	"put KEY [VALUE]",
 	"store a value; without VALUE, or with -, it is read from stdin",
 	"  --ttl TIME     let it expire: 90, 90s, 1h30m, 500ms (default: "
 	"never)\n"
 	"  --if-absent    only if the key is not there\n"
-	"  --if-present   only if the key is there\n",
+	"  --if-present   only if the key is there\n" ESCAPED,
 	"kvctl put session:7 --ttl 1h < session.bin"},
-    {{"get", NULL}, kvctl_get, 1, 1, 0, "get KEY",
+    {{"get", NULL}, kvctl_get, 1, 1, BIT(ESCAPED), "get KEY",
 	"write the value to stdout, byte for byte",
-	"On a terminal a line feed follows the value.\n",
+	ESCAPED "On a terminal a line feed follows the value.\n",
 	"kvctl get session:7 > session.bin"},
-    {{"delete", NULL}, kvctl_delete, 1, 1, 0, "delete KEY",
-	"delete a key; exit code 1 if it was not there", "",
+    {{"delete", NULL}, kvctl_delete, 1, 1, BIT(ESCAPED), "delete KEY",
+	"delete a key; exit code 1 if it was not there", ESCAPED,
 	"kvctl delete session:7"},
-    {{"ttl", NULL}, kvctl_ttl, 1, 2, 0, "ttl KEY [TIME|never]",
+    {{"ttl", NULL}, kvctl_ttl, 1, 2, BIT(ESCAPED), "ttl KEY [TIME|never]",
 	"print the seconds until a key expires, or set them",
-	"Prints \"never\" for a key without a deadline.\n",
+	ESCAPED "Prints \"never\" for a key without a deadline.\n",
 	"kvctl ttl session:7 30m"},
     {{"scan", NULL}, kvctl_scan, 0, 0,
-	BIT(PREFIX) | BIT(START) | BIT(END) | BIT(LIMIT) | BIT(KEYS), "scan",
-	"list keys and values in the order of the keys",
+	BIT(PREFIX) | BIT(START) | BIT(END) | BIT(LIMIT) | BIT(KEYS) |
+	    BIT(ESCAPED),
+	"scan", "list keys and values in the order of the keys",
 	"  --prefix TEXT  only keys that begin with it\n"
 	"  --start KEY    from this key on\n"
 	"  --end KEY      up to, not including, this key\n"
 	"  --limit N      at most N entries\n"
 	"  --keys         keys alone\n"
+	"  --escaped      the keys given are written as those printed\n"
 	"A line is a key, a tab, a value; \\t \\n \\r \\\\ and \\xHH stand "
 	"for\n"
 	"bytes that would not fit in a line. With -o json each line is an\n"
