@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -275,6 +276,15 @@ file_populate(void *mapping, size_t size_bytes)
 	/* A kernel before 5.14: a read of each page does as well in tmpfs. */
 	for (size_t i = 0; i < size_bytes; i += 4096)
 		(void)bytes[i];
+}
+
+uint64_t
+file_fault_count(void)
+{
+	struct rusage usage;
+
+	CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
+	return (uint64_t)usage.ru_majflt;
 }
 
 enum status

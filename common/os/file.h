@@ -107,6 +107,12 @@ void file_unmap(void *mapping, size_t size_bytes);
  */
 void file_populate(void *mapping, size_t size_bytes);
 
+/*
+ * How often this thread has had to wait for a page of a mapping to come from
+ * its file. Costs a system call.
+ */
+uint64_t file_fault_count(void);
+
 /* Appends the whole content to `out`; STATUS_INVALID above `size_max`. */
 enum status file_read_whole(struct file_system *fs, const char *path,
     size_t size_max, struct buffer *out, struct error *err) MUST_CHECK;

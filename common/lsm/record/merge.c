@@ -7,9 +7,17 @@
 #include "common/base/mem.h"
 #include "common/lsm/record/iterator.h"
 
+/*
+ * What keys have in common in front is left out of the digests. It is taken
+ * so much shorter than it was found, or a few steps later it would be wrong.
+ */
+#define PREFIX_SLACK 3
+#define PREFIX_BYTES_MAX 64
+#define DIGEST_BYTES 8
+
 /* A child that stands on an entry. */
 struct merge_slot {
-	uint64_t prefix; /* the key's first 8 bytes, as a number */
+	uint64_t digest; /* of the key: the bytes behind the prefix, a number */
 	struct iterator *child;
 	size_t rank; /* of the child, as it was given */
 };
@@ -20,46 +28,103 @@ struct merge_iterator {
 	size_t child_count;
 	struct merge_slot *heap; /* the least entry on top */
 	size_t heap_count;
+	/* All keys in the heap begin with the prefix. */
+	size_t prefix_size;
+	uint8_t prefix[PREFIX_BYTES_MAX];
 };
 
 /* Shorter keys are filled up with zeroes, which keeps the order. */
-static uint64_t
-key_prefix(struct slice key)
+static inline uint64_t
+digest_of(struct slice key, size_t prefix_size)
 {
-	uint64_t prefix = 0;
+	uint64_t digest = 0;
 
-	if (key.size >= sizeof(prefix)) {
-		memcpy(&prefix, key.data, sizeof(prefix));
-		return be64toh(prefix);
-	}
-	if (key.size > 0)
-		memcpy(&prefix, key.data, key.size);
-	return be64toh(prefix);
+	if (LIKELY(key.size >= prefix_size + DIGEST_BYTES))
+		memcpy(&digest, key.data + prefix_size, DIGEST_BYTES);
+	else if (key.size > prefix_size)
+		memcpy(&digest, key.data + prefix_size, key.size - prefix_size);
+	return be64toh(digest);
 }
 
-static bool
+/* Compares words, the last of which may overlap the one before. */
+static inline bool
+has_prefix(const struct merge_iterator *merge, struct slice key)
+{
+	size_t size = merge->prefix_size;
+
+	if (key.size < size)
+		return false;
+	if (size < sizeof(uint64_t))
+		return size == 0 || memcmp(key.data, merge->prefix, size) == 0;
+	for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+		size_t at =
+		    size - i < sizeof(uint64_t) ? size - sizeof(uint64_t) : i;
+
+		if (memcmp(key.data + at, merge->prefix + at,
+			sizeof(uint64_t)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Finds the prefix of the keys in the heap, and their digests behind it. */
+static void
+set_prefix(struct merge_iterator *merge)
+{
+	struct slice first;
+	size_t size;
+
+	if (merge->heap_count == 0)
+		return;
+	first = merge->heap[0].child->entry.key;
+	size = first.size < PREFIX_BYTES_MAX ? first.size : PREFIX_BYTES_MAX;
+	for (size_t i = 1; i < merge->heap_count; i++) {
+		struct slice key = merge->heap[i].child->entry.key;
+		size_t same = 0;
+
+		while (same < size && same < key.size &&
+		    key.data[same] == first.data[same])
+			same++;
+		size = same;
+	}
+	size = size > PREFIX_SLACK ? size - PREFIX_SLACK : 0;
+	merge->prefix_size = size;
+	if (size > 0)
+		memcpy(merge->prefix, first.data, size);
+	for (size_t i = 0; i < merge->heap_count; i++)
+		merge->heap[i].digest =
+		    digest_of(merge->heap[i].child->entry.key, size);
+}
+
+static inline bool
 same_key(const struct merge_slot *a, const struct merge_slot *b)
 {
-	return a->prefix == b->prefix &&
+	return UNLIKELY(a->digest == b->digest) &&
 	    slice_equal(a->child->entry.key, b->child->entry.key);
 }
 
-/* True if `a` is yielded before `b`: by key, then the newer one first. */
-static bool
-before(const struct merge_slot *a, const struct merge_slot *b)
+/* The same for keys that their digests do not tell apart. */
+static bool __attribute__((noinline))
+before_in_full(const struct merge_slot *a, const struct merge_slot *b)
 {
 	const struct entry *x = &a->child->entry;
 	const struct entry *y = &b->child->entry;
-	int order;
+	int order = slice_compare(x->key, y->key);
 
-	if (a->prefix != b->prefix)
-		return a->prefix < b->prefix;
-	order = slice_compare(x->key, y->key);
 	if (order != 0)
 		return order < 0;
 	if (x->sequence != y->sequence)
 		return x->sequence > y->sequence;
 	return a->rank < b->rank;
+}
+
+/* True if `a` is yielded before `b`: by key, then the newer one first. */
+static inline bool
+before(const struct merge_slot *a, const struct merge_slot *b)
+{
+	if (LIKELY(a->digest != b->digest))
+		return a->digest < b->digest;
+	return before_in_full(a, b);
 }
 
 /* Lets the slot at `index` sink to where the heap is in order again. */
@@ -93,10 +158,15 @@ advance(struct merge_iterator *merge, size_t index, struct error *err)
 
 	if (iterator_next(slot->child, err) != STATUS_OK)
 		return err->code;
-	if (slot->child->valid)
-		slot->prefix = key_prefix(slot->child->entry.key);
-	else
+	if (slot->child->valid) {
+		struct slice key = slot->child->entry.key;
+
+		slot->digest = digest_of(key, merge->prefix_size);
+		if (UNLIKELY(!has_prefix(merge, key)))
+			set_prefix(merge);
+	} else {
 		*slot = merge->heap[--merge->heap_count];
+	}
 	if (index < merge->heap_count)
 		sink(merge, index);
 	return STATUS_OK;
@@ -123,9 +193,10 @@ merge_seek(struct iterator *it, struct slice key, struct error *err)
 		if (iterator_seek(child, key, err) != STATUS_OK)
 			return err->code;
 		if (child->valid)
-			merge->heap[merge->heap_count++] = (struct merge_slot){
-			    key_prefix(child->entry.key), child, i};
+			merge->heap[merge->heap_count++] =
+			    (struct merge_slot){0, child, i};
 	}
+	set_prefix(merge);
 	for (size_t i = merge->heap_count / 2; i-- > 0;)
 		sink(merge, i);
 	show_top(merge);

@@ -7,15 +7,25 @@
 #include "common/lsm/record/iterator.h"
 #include "common/lsm/table/table_block.h"
 #include "common/lsm/table/table_reader_private.h"
+#include "common/os/file.h"
 
 /*
  * The mapping is not read ahead by the kernel, since lookups come from
  * anywhere. An iterator that has gone through some blocks on end is likely
- * to go on, and asks for what comes next before it needs it; a shorter walk
- * is not worth the system call.
+ * to go on: it looks whether anybody has had to wait for the disk, and then
+ * asks for what comes next before it needs it. Asking for what is in memory
+ * is not free, so now and then it looks again instead.
  */
-#define AHEAD_AFTER_BLOCKS 8
+#define LOOK_AFTER_BLOCKS 8
+#define LOOK_INTERVAL_BLOCKS_MAX 64
 #define AHEAD_BYTES (1u << 20)
+
+/*
+ * From memory to the processor the iterator lets lines come that many bytes
+ * ahead; less after a seek, since most walks are short.
+ */
+#define FETCH_BYTES_MIN 512
+#define FETCH_BYTES_MAX 4096
 
 struct table_iterator {
 	struct iterator base;
@@ -25,7 +35,11 @@ struct table_iterator {
 	struct block_view view;
 	uint32_t next; /* where the entry behind this one begins */
 	unsigned run; /* blocks gone through since the last seek */
+	unsigned look_at; /* the run at which to look for faults */
+	bool is_cold; /* there were some */
 	uint64_t ahead; /* the kernel was asked for the file up to here */
+	const uint8_t *fetched; /* lines up to here were let come */
+	size_t fetch_bytes; /* so far ahead */
 };
 
 static enum status
@@ -36,6 +50,28 @@ malformed(struct table_iterator *it, struct error *err)
 	return table_reader_wrap(it->reader, err);
 }
 
+/*
+ * Blocks follow one another, so what comes behind an entry is what comes
+ * next; but decompressed ones lie elsewhere.
+ */
+static inline void
+fetch(struct table_iterator *it, const uint8_t *here)
+{
+	const struct table_reader *reader = it->reader;
+	const uint8_t *limit = here + it->fetch_bytes;
+
+	if (reader->seen_pages == NULL)
+		return;
+	if (limit > reader->map + reader->footer.sections[0].offset)
+		limit = reader->map + reader->footer.sections[0].offset;
+	if (it->fetched < here)
+		it->fetched = here;
+	for (; it->fetched < limit; it->fetched += TABLE_LINE_BYTES)
+		__builtin_prefetch(it->fetched);
+	if (it->fetch_bytes < FETCH_BYTES_MAX)
+		it->fetch_bytes += it->fetch_bytes / 2;
+}
+
 /* Stands on the entry at `position`, or behind the last of the block. */
 static enum status
 stand_at(struct table_iterator *it, uint32_t position, struct error *err)
@@ -44,6 +80,7 @@ stand_at(struct table_iterator *it, uint32_t position, struct error *err)
 		&it->base.entry, &it->next))
 		return malformed(it, err);
 	it->base.valid = true;
+	fetch(it, it->view.data + position);
 	return STATUS_OK;
 }
 
@@ -80,6 +117,19 @@ read_ahead(struct table_iterator *it)
 	it->ahead = from + size;
 }
 
+/* Finds out whether reading ahead is of use. */
+static void
+look(struct table_iterator *it)
+{
+	uint64_t count = file_fault_count();
+
+	it->is_cold = count != it->reader->fault_count;
+	it->reader->fault_count = count;
+	it->look_at += it->look_at < LOOK_INTERVAL_BLOCKS_MAX
+	    ? it->look_at
+	    : LOOK_INTERVAL_BLOCKS_MAX;
+}
+
 /* Goes to the first entry of the block behind, if there is one. */
 static enum status
 next_block(struct table_iterator *it, struct error *err)
@@ -88,7 +138,9 @@ next_block(struct table_iterator *it, struct error *err)
 		return STATUS_OK;
 	if (load(it, it->number + 1, err) != STATUS_OK)
 		return err->code;
-	if (++it->run >= AHEAD_AFTER_BLOCKS)
+	if (++it->run == it->look_at && !it->is_cold)
+		look(it);
+	if (it->is_cold)
 		read_ahead(it);
 	return stand_at(it, 0, err);
 }
@@ -103,6 +155,8 @@ seek(struct iterator *base, struct slice key, struct error *err)
 
 	base->valid = false;
 	it->run = 0;
+	it->look_at = LOOK_AFTER_BLOCKS;
+	it->is_cold = false;
 	it->ahead = 0;
 	if (it->reader->block_count == 0)
 		return STATUS_OK;
@@ -113,6 +167,8 @@ seek(struct iterator *base, struct slice key, struct error *err)
 		return err->code;
 	if (!block_view_seek(&it->view, key, &index, &position))
 		return malformed(it, err);
+	it->fetched = it->view.data + position;
+	it->fetch_bytes = FETCH_BYTES_MIN;
 	/* The separator promises no more than that it is not in a later one. */
 	if (index == it->view.count)
 		return next_block(it, err);

@@ -41,6 +41,7 @@ struct table_reader {
 	 */
 	uint64_t *seen_pages;
 	uint32_t fetch_bytes; /* as many as an average entry has */
+	uint64_t fault_count; /* of the thread, when an iterator last asked */
 	struct compressor *compressor;
 	struct block_cache *cache; /* borrowed; may be NULL */
 	struct table_block_list cached;

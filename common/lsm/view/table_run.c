@@ -168,8 +168,12 @@ table_run_iterator_create(struct table_run run, const struct range_set *shadows)
 	    .next = run_next,
 	    .close = run_close,
 	};
-	struct run_iterator *it = mem_new(sizeof(*it));
+	struct run_iterator *it;
 
+	/* There is nothing to be done that the table's own does not do. */
+	if (run.count == 1 && shadows == NULL)
+		return table_iterator_create(run.tables[0].reader);
+	it = mem_new(sizeof(*it));
 	it->base.ops = &ops;
 	it->run = run;
 	it->shadows = shadows;

@@ -67,6 +67,7 @@ view_close(struct view *view)
 		file_release(view->memtable_files[i]);
 	for (size_t i = 0; i < view->description.table_count; i++)
 		file_release(view->table_files[i]);
+	view_scan_free(view->spare_scan);
 	range_set_deinit(&view->ranges);
 	buffer_deinit(&view->value);
 	mem_free(view->memtables);

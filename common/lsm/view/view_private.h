@@ -15,6 +15,7 @@
 #include "common/lsm/view/view_description.h"
 
 struct memtable_reader;
+struct view_scan;
 
 /* A reader that several views may have in common. */
 struct view_file {
@@ -39,10 +40,15 @@ struct view {
 	bool has_ranges; /* `ranges` is not empty */
 	struct table_pin pin; /* of the last result */
 	struct buffer value; /* of the last result, if copied */
+	/* A closed scan, whose memory the next one uses; NULL: none. */
+	struct view_scan *spare_scan;
 	/* Owners of the readers above; the same order. */
 	struct view_file **memtable_files;
 	struct view_file **table_files;
 	struct view_file **by_number; /* table_files, sorted */
 };
+
+/* Frees a scan that was closed. NULL is allowed. */
+void view_scan_free(struct view_scan *scan);
 
 #endif

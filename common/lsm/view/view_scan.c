@@ -1,13 +1,19 @@
 #include "common/lsm/view/view_scan.h"
 
+#include <string.h>
+
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/lsm/record/iterator.h"
 #include "common/lsm/record/range_set.h"
 #include "common/lsm/view/view.h"
+#include "common/lsm/view/view_private.h"
 #include "common/os/bus_guard.h"
 
+/* What is kept from one page to the next, and from a scan to another. */
 #define BYTES_KEEP_MAX (1u << 20)
+#define RESUME_KEEP_MAX 4096
+#define ENTRIES_KEEP_MAX 4096
 #define ENTRIES_CAPACITY_MIN 16
 
 struct view_scan {
@@ -41,6 +47,7 @@ struct scan_call {
 	uint64_t counted;
 };
 
+static void spare(struct view_scan *scan);
 static enum status scan_run(struct scan_call *call, struct error *err);
 static enum status scan_guarded(void *context, struct error *err);
 static enum status scan_start(struct view_scan *scan, struct error *err);
@@ -51,8 +58,11 @@ static void fix_page(struct view_scan *scan);
 struct view_scan *
 view_scan_create(struct view *view, const struct view_scan_options *options)
 {
-	struct view_scan *scan = mem_new(sizeof(*scan));
+	struct view_scan *scan = view->spare_scan;
 
+	view->spare_scan = NULL;
+	if (scan == NULL)
+		scan = mem_new(sizeof(*scan));
 	scan->view = view_retain(view);
 	scan->sequence_max = options->sequence_max;
 	scan->now_ms = options->now_ms;
@@ -64,16 +74,53 @@ view_scan_create(struct view *view, const struct view_scan_options *options)
 void
 view_scan_close(struct view_scan *scan)
 {
+	struct view *view;
+
 	if (scan == NULL)
 		return;
+	view = scan->view;
 	iterator_close(scan->it);
 	range_set_deinit(&scan->ranges);
+	if (view->spare_scan != NULL)
+		view_scan_free(scan);
+	else
+		spare(scan);
+	view_close(view);
+}
+
+void
+view_scan_free(struct view_scan *scan)
+{
+	if (scan == NULL)
+		return;
 	buffer_deinit(&scan->resume);
 	buffer_deinit(&scan->end);
 	buffer_deinit(&scan->bytes);
 	mem_free(scan->entries);
-	view_close(scan->view);
 	mem_free(scan);
+}
+
+/*
+ * Leaves an empty scan to its view, with the memory for a page: that of a
+ * large one would have to come from the kernel each time, and page by page.
+ */
+static void
+spare(struct view_scan *scan)
+{
+	struct view_scan empty = {
+	    .resume = scan->resume, .end = scan->end, .bytes = scan->bytes};
+
+	buffer_clear(&empty.resume, RESUME_KEEP_MAX);
+	buffer_clear(&empty.end, RESUME_KEEP_MAX);
+	buffer_clear(&empty.bytes, BYTES_KEEP_MAX);
+	if (scan->entry_capacity <= ENTRIES_KEEP_MAX) {
+		empty.entries = scan->entries;
+		empty.entry_capacity = scan->entry_capacity;
+	} else {
+		mem_free(scan->entries);
+	}
+	scan->view->spare_scan = scan;
+	*scan = empty;
 }
 
 enum status
@@ -234,6 +281,8 @@ show(struct scan_call *call, const struct entry *entry)
 {
 	struct view_scan *scan = call->scan;
 	struct entry *shown;
+	uint8_t *place;
+	size_t size;
 
 	if (scan->entry_count == scan->entry_capacity) {
 		scan->entry_capacity = scan->entry_capacity == 0
@@ -244,11 +293,15 @@ show(struct scan_call *call, const struct entry *entry)
 	}
 	shown = &scan->entries[scan->entry_count++];
 	*shown = *entry;
-	buffer_append_slice(&scan->bytes, entry->key);
 	if (call->limits.keys_only)
 		shown->value = SLICE_EMPTY;
-	else
-		buffer_append_slice(&scan->bytes, entry->value);
+	size = shown->key.size + shown->value.size;
+	place = buffer_reserve(&scan->bytes, size);
+	memcpy(place, shown->key.data, shown->key.size);
+	if (shown->value.size > 0)
+		memcpy(place + shown->key.size, shown->value.data,
+		    shown->value.size);
+	buffer_commit(&scan->bytes, size);
 }
 
 static void
