@@ -41,7 +41,10 @@ check_failure(const struct sample *sample, uint64_t call, enum fault_kind kind,
 	return calls;
 }
 
-/* Fails each call in turn, but the close: its result says nothing. */
+/*
+ * Fails each call in turn, the last of them the sync; but the close behind
+ * it: its result says nothing.
+ */
 static void
 check_failures(const struct sample *sample, enum fault_kind kind, int errnum,
     enum status wanted)
@@ -50,8 +53,9 @@ check_failures(const struct sample *sample, enum fault_kind kind, int errnum,
 	    check_failure(sample, UINT64_MAX, kind, errnum, STATUS_OK);
 
 	CU_ASSERT_TRUE(calls > 3);
-	for (uint64_t call = 0; call + 1 < calls; call++)
+	for (uint64_t call = 0; call + 2 < calls; call++)
 		check_failure(sample, call, kind, errnum, wanted);
+	check_failure(sample, calls - 2, kind, errnum, STATUS_UNSYNCED);
 	check_failure(sample, calls - 1, kind, errnum, STATUS_OK);
 }
 
