@@ -158,7 +158,7 @@ identity_decode(const struct data_directory *directory, struct slice bytes,
 	if (cause.code == STATUS_CORRUPT)
 		return error_set(err, STATUS_CORRUPT,
 		    "data directory " SHOWN ": file \"store\" is damaged; "
-		    "restore it from a backup",
+		    "kvctl db repair writes it anew",
 		    directory->path);
 	return error_set(err, cause.code, "data directory " SHOWN " %s%s",
 	    directory->path, cause.text,

@@ -8,6 +8,7 @@ static const struct {
 	const char *name; /* with two dashes */
 	bool has_value;
 } rows[OPTION_COUNT] = {
+    [OPTION_APPLY] = {"--apply", false},
     [OPTION_DATA_DIR] = {"--data-dir", true},
     [OPTION_END] = {"--end", true},
     [OPTION_ENDPOINT] = {"--endpoint", true},

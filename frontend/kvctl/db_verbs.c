@@ -15,6 +15,7 @@
 #include "storaged/inspect/data_folder.h"
 #include "storaged/inspect/db_check.h"
 #include "storaged/inspect/db_dump.h"
+#include "storaged/inspect/db_repair.h"
 
 #define PROGRESS_MS 200
 
@@ -86,6 +87,9 @@ print_report(const struct kvctl *kvctl, const struct db_check_report *report)
 	    report->table_count, report->table_bytes, report->entry_count,
 	    report->recovery_sequence, report->record_count,
 	    report->last_sequence);
+	if (report->damage_count > 0)
+		printf("kvctl db repair %s says what can be saved\n",
+		    kvctl->words[0]);
 }
 
 static void
@@ -219,4 +223,84 @@ kvctl_db_dump(const struct kvctl *kvctl)
 	return err.code == STATUS_CORRUPT || err.code == STATUS_INVALID
 	    ? EXIT_DAMAGED
 	    : EXIT_REFUSED;
+}
+
+static const char *const repair_words[] = {
+    [DB_REPAIR_DAMAGE] = "damaged",
+    [DB_REPAIR_LOSE] = "lose",
+    [DB_REPAIR_DOUBT] = "doubt",
+    [DB_REPAIR_DO] = "do",
+};
+
+static void
+on_repair_line(void *context, enum db_repair_word word, const char *text)
+{
+	struct output *output = context;
+
+	if (!output->is_json) {
+		printf("%-8s ", repair_words[word]);
+		output_escaped(slice_of_string(text));
+		putchar('\n');
+		return;
+	}
+	json_array_append_new(output->findings,
+	    json_pack("{s:s, s:s}", "word", repair_words[word], "text", text));
+}
+
+static void
+print_repair(const struct kvctl *kvctl, const struct db_repair_report *report,
+    bool applied)
+{
+	const char *directory = kvctl->words[0];
+
+	if (report->damage_count == 0)
+		printf("%s: there is nothing to repair\n", directory);
+	else if (!applied)
+		printf("%s: nothing was changed; kvctl db repair %s --apply "
+		       "does it\n",
+		    directory, directory);
+	else if (report->moved_to[0] == '\0')
+		printf("%s: repaired\n", directory);
+	else
+		printf("%s: repaired; what was replaced is in %s/%s\n",
+		    directory, directory, report->moved_to);
+}
+
+enum exit_code
+kvctl_db_repair(const struct kvctl *kvctl)
+{
+	struct output output = {.is_json = kvctl->is_json};
+	struct db_repair_options options = {
+	    .apply = arguments_has(kvctl->arguments, OPTION_APPLY),
+	    .on_line = on_repair_line,
+	    .context = &output,
+	};
+	struct db_repair_report report;
+	struct data_folder *folder;
+	struct error err;
+	enum status status;
+	enum exit_code code = open_folder(kvctl, &folder);
+
+	if (code != EXIT_DONE)
+		return code;
+	if (kvctl->is_json)
+		output.findings = json_array();
+	status = db_repair_run(folder, &options, &report, &err);
+	data_folder_close(folder);
+	if (status != STATUS_OK) {
+		json_decref(output.findings);
+		fprintf(stderr, "kvctl: %s\n", err.text);
+		return EXIT_REFUSED;
+	}
+	if (kvctl->is_json)
+		output_json(json_pack("{s:b, s:I, s:I, s:I, s:s, s:o}",
+		    "applied", options.apply, "damaged",
+		    (json_int_t)report.damage_count, "lose",
+		    (json_int_t)report.lose_count, "doubt",
+		    (json_int_t)report.doubt_count, "moved_to", report.moved_to,
+		    "lines", output.findings));
+	else
+		print_repair(kvctl, &report, options.apply);
+	return report.damage_count == 0 || options.apply ? EXIT_DONE
+							 : EXIT_DAMAGED;
 }

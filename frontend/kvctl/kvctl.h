@@ -59,6 +59,7 @@ enum exit_code kvctl_scan(const struct kvctl *kvctl);
 enum exit_code kvctl_checkpoint(const struct kvctl *kvctl);
 enum exit_code kvctl_db_check(const struct kvctl *kvctl);
 enum exit_code kvctl_db_dump(const struct kvctl *kvctl);
+enum exit_code kvctl_db_repair(const struct kvctl *kvctl);
 enum exit_code kvctl_flush(const struct kvctl *kvctl);
 enum exit_code kvctl_compact(const struct kvctl *kvctl);
 enum exit_code kvctl_status(const struct kvctl *kvctl);

@@ -78,7 +78,8 @@ static const struct verb verbs[] = {
 	"Reads the identity, the manifest, all tables and the journal, and "
 	"changes\n"
 	"nothing. Prints a line for each thing found: \"damaged\" (exit code "
-	"1)\n"
+	"1;\n"
+	"kvctl db repair says what can be saved)\n"
 	"or \"note\", which harms nobody. A running node's data is checked by "
 	"making a\n"
 	"checkpoint and checking that.\n",
@@ -100,6 +101,20 @@ static const struct verb verbs[] = {
 	"since 1970, or null. Bytes that are no UTF-8 are in key_b64 and "
 	"value_b64.\n",
 	"kvctl db dump /var/lib/kvstore --prefix session:"},
+    {{"db", "repair"}, kvctl_db_repair, 1, 1, BIT(APPLY), "db repair DIR",
+	"say what can be saved of a damaged directory; with --apply, save it",
+	"  --apply        do it, instead of only saying so\n"
+	"Prints what is damaged, what is lost with it (lose), what may be "
+	"wrong\n"
+	"afterwards (doubt), and what is done (do). Intact blocks of damaged "
+	"tables go\n"
+	"into new tables; a lost manifest is made from the tables; the "
+	"intact beginning\n"
+	"of the journal is kept. Nothing is deleted: what is replaced is "
+	"moved to\n"
+	"lost+found-N in DIR. The exit code is 1 while there is something to "
+	"repair.\n",
+	"kvctl db repair /var/lib/kvstore"},
     {{"flush", NULL}, kvctl_flush, 0, 0, 0, "flush",
 	"write what is in memory to tables", "", "kvctl flush"},
     {{"compact", NULL}, kvctl_compact, 0, 0, 0, "compact",

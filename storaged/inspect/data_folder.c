@@ -1,8 +1,11 @@
 #include "storaged/inspect/data_folder.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/mem.h"
 #include "common/journal/journal_format.h"
@@ -11,30 +14,53 @@
 
 /* Room for the names of files within. */
 #define FOLDER_BYTES_MAX (PATH_BYTES_MAX - 200)
+#define LOCK_WAIT_MS 5000
+#define LOCK_POLL_MS 20
 
-static enum status
-lock(struct data_folder *folder, struct error *err)
+/* The process id in the lock file; 0 where there is none. */
+static pid_t
+lock_owner(struct file *lock)
 {
-	char path[PATH_BYTES_MAX];
 	char text[24] = "";
 	struct error ignored;
 	size_t got;
+
+	if (file_read_at(lock, 0, text, sizeof(text) - 1, &got, &ignored) !=
+	    STATUS_OK)
+		return 0;
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/*
+ * The workers of a server that was killed end at once, yet not in the same
+ * instant: only then is waiting worth while.
+ */
+static enum status
+lock(struct data_folder *folder, struct error *err)
+{
+	static const struct timespec pause = {0, LOCK_POLL_MS * 1000000L};
+	char path[PATH_BYTES_MAX];
+	unsigned waited_ms = 0;
+	pid_t owner;
+	bool may_wait;
 	enum status status;
 
 	path_join(path, folder->path, "lock");
 	status = file_open(file_system_real(), path, &folder->lock, err);
-	if (status == STATUS_NOT_FOUND)
-		return STATUS_OK;
-	if (status != STATUS_OK || file_lock(folder->lock, err) == STATUS_OK)
-		return status;
-	if (err->code != STATUS_BUSY)
-		return err->code;
-	(void)!file_read_at(
-	    folder->lock, 0, text, sizeof(text) - 1, &got, &ignored);
-	return error_set(err, STATUS_BUSY,
-	    "%.150s is in use by a server (process %ld): stop that first, or "
-	    "take a checkpoint and look at it",
-	    folder->path, strtol(text, NULL, 10));
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	owner = lock_owner(folder->lock);
+	may_wait = owner > 0 && kill(owner, 0) != 0 && errno == ESRCH;
+	while ((status = file_lock(folder->lock, err)) == STATUS_BUSY) {
+		if (!may_wait || waited_ms >= LOCK_WAIT_MS)
+			return error_set(err, STATUS_BUSY,
+			    "%.150s is in use by a server (process %d): stop "
+			    "that first, or take a checkpoint and look at it",
+			    folder->path, (int)owner);
+		nanosleep(&pause, NULL);
+		waited_ms += LOCK_POLL_MS;
+	}
+	return status;
 }
 
 static bool

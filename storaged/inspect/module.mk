@@ -1,2 +1,3 @@
 $(call library,storaged/inspect,data_folder.c db_check.c db_dump.c \
-    offline_store.c,storaged,)
+    db_repair.c offline_store.c \
+    repair_journal.c repair_tables.c,storaged,)

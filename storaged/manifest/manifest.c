@@ -222,18 +222,15 @@ read_current(struct file_system *fs, const char *directory, uint64_t *number,
 }
 
 enum status
-manifest_read(struct file_system *fs, const char *directory,
-    const uint8_t *store_id, struct catalog *catalog, uint64_t *number,
+manifest_read_numbered(struct file_system *fs, const char *directory,
+    const uint8_t *store_id, uint64_t number, struct catalog *catalog,
     struct error *err)
 {
 	char path[PATH_BYTES_MAX];
 	struct buffer content = {0};
 	enum status status;
 
-	status = read_current(fs, directory, number, err);
-	if (status != STATUS_OK)
-		return status;
-	manifest_path(path, directory, *number);
+	manifest_path(path, directory, number);
 	status =
 	    file_read_whole(fs, path, MANIFEST_FILE_BYTES_MAX, &content, err);
 	/* `current` names it: that it is gone is damage, no new store. */
@@ -241,11 +238,23 @@ manifest_read(struct file_system *fs, const char *directory,
 		status = error_set(err, STATUS_CORRUPT,
 		    "%s is named by `current` and missing", path);
 	else if (status == STATUS_OK &&
-	    (status = replay_all(buffer_slice(&content), store_id, *number,
+	    (status = replay_all(buffer_slice(&content), store_id, number,
 		 catalog, err)) != STATUS_OK)
 		error_wrap(err, "%s", path);
 	buffer_deinit(&content);
 	return status;
+}
+
+enum status
+manifest_read(struct file_system *fs, const char *directory,
+    const uint8_t *store_id, struct catalog *catalog, uint64_t *number,
+    struct error *err)
+{
+	enum status status = read_current(fs, directory, number, err);
+
+	return status != STATUS_OK ? status
+				   : manifest_read_numbered(fs, directory,
+					 store_id, *number, catalog, err);
 }
 
 /*

@@ -42,6 +42,11 @@ enum status manifest_read(struct file_system *fs, const char *directory,
     const uint8_t *store_id, struct catalog *catalog, uint64_t *number,
     struct error *err) MUST_CHECK;
 
+/* The same of manifest `number`, whether it is the current one or not. */
+enum status manifest_read_numbered(struct file_system *fs,
+    const char *directory, const uint8_t *store_id, uint64_t number,
+    struct catalog *catalog, struct error *err) MUST_CHECK;
+
 /*
  * Writes manifest `number` with everything in `catalog`, and makes it current,
  * durably: for folders that no engine has open.

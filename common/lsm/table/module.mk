@@ -1,7 +1,7 @@
 $(call library,common/lsm/table,block_cache.c compression.c \
     deadline_steps.c point_index.c seek_index.c table_block.c table_builder.c table_footer.c \
     table_iterator.c table_prefetch.c table_reader.c table_reader_block.c \
-    table_scrub.c table_section.c table_summary.c table_verify.c,\
+    table_salvage.c table_scrub.c table_section.c table_summary.c table_verify.c,\
     common/base common/codec common/os common/lsm/record,-llz4 -lzstd)
 $(call unit_tests,common/lsm/table,test_block_cache test_deadline_steps \
     test_table_builder \
