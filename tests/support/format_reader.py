@@ -455,3 +455,74 @@ def read_view(path):
     return number, list(numbers), [
         (struct.unpack_from("<Q", data, at)[0], data[at + 40])
         for at in places]
+
+
+class Memtable:
+    """The newest entry of each key, found along both ways of the file."""
+
+    def __init__(self, path, identity):
+        self.data = data = read(path)
+        need(data[:12] == struct.pack("<QI", 0x6c6261746d656d6b, 1), "magic")
+        need(data[24:40] == identity, "memtable: identity")
+        need(hash64(data[:64]) == self.number(64, 8), "memtable: checksum")
+        need(self.number(48, 8) == len(data), "memtable: size")
+        self.buckets = self.number(56, 4)
+        self.entries = {}
+        places = []
+        node = self.number(192, 4)
+        while node:
+            places.append(node)
+            entry = self.entry(node)
+            self.entries[entry.key] = entry
+            need(node in self.chain(entry.key), "memtable: bucket")
+            need(self.number(8 * node + 4, 4) < node, "memtable: chain")
+            node = self.number(8 * node + 4, 4)
+        need(len(places) == len(self.entries), "memtable: a key twice")
+        self.check_order(set(places))
+
+    def number(self, at, size):
+        return int.from_bytes(self.data[at:at + size], "little")
+
+    def entry(self, node):
+        at = 8 * node
+        size = self.number(at + 16, 4)
+        key = self.data[at + 20:at + 20 + size]
+        at = 8 * self.number(at + 8, 4)
+        tag, value_size = self.number(at, 8), self.number(at + 12, 4)
+        at += 16
+        deadline = 0
+        if tag & 4:
+            deadline = self.number(at, 8)
+            at += 8
+        return Entry(key, tag & 3, tag >> 8, deadline,
+                     self.data[at:at + value_size])
+
+    def chain(self, key):
+        value = hash64(key)
+        bucket = self.number(256 + 8 * (value % self.buckets), 8)
+        need(bucket >> 32 & 1 << (value >> 59), "memtable: mark")
+        node = bucket & 0xffffffff
+        while node:
+            yield node
+            node = self.number(8 * node, 4)
+
+    def check_order(self, places):
+        """Runs ascend, and cover all nodes but at most 32."""
+        covered = []
+        order = 8 * self.number(196, 4)
+        for index in range(self.number(order + 12, 4) if order else 0):
+            run = 8 * self.number(order + 16 + 4 * index, 4)
+            count, prefix = self.number(run, 4), self.number(run + 4, 4)
+            nodes = [self.number(run + 8 + count + 4 * i, 4)
+                     for i in range(count)]
+            keys = [self.entry(node).key for node in nodes]
+            need(keys == sorted(keys), "memtable: order")
+            need(len({key[:prefix] for key in keys}) == 1, "memtable: prefix")
+            for i, key in enumerate(keys[::8]):
+                rest = key[prefix:prefix + 8].ljust(8, b"\0")
+                need(self.number(run + 8 + 8 * i, 8) ==
+                     int.from_bytes(rest, "big"), "memtable: fence")
+            covered += nodes
+        need(len(set(covered)) == len(covered), "memtable: covered twice")
+        need(set(covered) <= places and
+             len(places) - len(covered) <= 32, "memtable: covered")
