@@ -15,6 +15,8 @@ CRASH_SUPPORT := tests/support/crash_workload.c $(ENGINE_SUPPORT)
 $(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))
 $(call test_program,model/test_failing_calls,storaged,$(CRASH_SUPPORT))
 
+$(call test_program,torture/ext4_cuts,storaged)
+
 # Not a test itself: the programs that tests/component/test_supervisor starts.
 $(call test_program,support/fake_worker,common/worker common/os,)
 
@@ -31,6 +33,10 @@ torture: deps-test ## the long proofs, under sanitizers (PROOFS=names: those)
 	@$(MAKE) --no-print-directory -j$$(nproc) MODE=asan programs \
 	    test-programs
 	@./tests/torture.sh build/asan $(PROOFS)
+
+torture-ext4: deps-test ## cut the power of an ext4 100 times (needs root)
+	@$(MAKE) --no-print-directory -j$$(nproc) test-programs
+	@KVSTORE_BUILD=$(BUILD) $(BUILD)/tests/torture/ext4_cuts 100
 
 torture-kill: deps-test ## kill each worker 50 times under load
 	@$(MAKE) --no-print-directory -j$$(nproc) programs

@@ -8,7 +8,8 @@ build='gcc make libc6-dev libevent-dev libyaml-dev libnng-dev
     libsystemd-dev'
 # What the README's transcript is typed with.
 run="$build curl redis-tools"
-test="$run libcunit1-dev python3 python3-xxhash prometheus bsdextrautils"
+# e2fsprogs: mkfs.ext4, for power cuts of a real file system.
+test="$run libcunit1-dev python3 python3-xxhash prometheus bsdextrautils e2fsprogs"
 bench="$test redis-server nginx-light wrk"
 # The engines that ours is measured beside.
 peers="$build python3 librocksdb-dev libleveldb-dev liblmdb-dev"
