@@ -3,10 +3,10 @@
 
 #include "common/base/check.h"
 #include "common/codec/checksum.h"
-#include "common/codec/decimal.h"
 #include "common/command/batch.h"
 #include "common/journal/journal.h"
 #include "common/metrics/metrics.h"
+#include "storaged/apply/copies.h"
 #include "storaged/commit/admission.h"
 #include "storaged/engine_state.h"
 #include "storaged/maintenance/maintenance.h"
@@ -85,6 +85,10 @@ store_reserve(void *context, const struct apply_need *need, struct error *err)
 {
 	struct engine *engine = context;
 
+	/* make_room() has seen to it, before the batch was journaled. */
+	CHECK_SLOW(engine->journal == NULL ||
+	    tree_has_room(
+		engine->tree, need->entries, need->bytes, need->ranges));
 	if (!tree_fits(
 		engine->tree, need->entries, need->bytes, need->ranges)) {
 		if (rotate(engine, need, err) != STATUS_OK)
@@ -249,18 +253,46 @@ commit_round(struct engine *engine, struct round *round, struct error *err)
 	return STATUS_OK;
 }
 
-/* Adds what the batch may write, but for values that EXPIRE copies. */
-static struct apply_need
-need_with(const struct round *round, const struct batch *batch)
+/* All that the batch may write, which comes on top of the round. */
+static enum status
+find_need(struct engine *engine, const struct round *round,
+    const struct batch *batch, uint64_t now_ms, struct apply_need *out,
+    struct error *err)
 {
-	struct apply_need need = round->need;
+	size_t value_bytes_max;
+	bool copies;
 
-	need.entries += batch->command_count - batch->range_count;
-	need.bytes += batch->data_bytes;
-	if (batch->reads)
-		need.bytes += (size_t)batch->command_count * DECIMAL_BYTES_MAX;
-	need.ranges += batch->range_count;
-	return need;
+	*out = (struct apply_need){
+	    .entries = batch->command_count - batch->range_count,
+	    .bytes = batch->data_bytes,
+	    .ranges = batch->range_count,
+	};
+	if (!batch->reads)
+		return STATUS_OK;
+	/* Keys may be written before it copies them, also by itself. */
+	value_bytes_max = copies_value_bytes_max(batch);
+	copies = copies_any(batch);
+	for (size_t i = 0; copies && i < round->count; i++) {
+		size_t most = copies_value_bytes_max(&round->batches[i]);
+
+		if (most > value_bytes_max)
+			value_bytes_max = most;
+	}
+	if (copies_bytes_max(batch, &engine->store, now_ms, value_bytes_max,
+		&value_bytes_max, err) != STATUS_OK)
+		return err->code;
+	out->bytes += value_bytes_max;
+	return STATUS_OK;
+}
+
+static struct apply_need
+need_with(const struct round *round, const struct apply_need *more)
+{
+	return (struct apply_need){
+	    .entries = round->need.entries + more->entries,
+	    .bytes = round->need.bytes + more->bytes,
+	    .ranges = round->need.ranges + more->ranges,
+	};
 }
 
 /*
@@ -270,16 +302,20 @@ need_with(const struct round *round, const struct batch *batch)
  */
 static enum status
 make_room(struct engine *engine, struct round *round,
-    struct engine_request *request, const struct batch *batch,
+    struct engine_request *request, const struct batch *batch, uint64_t now_ms,
     struct error *err)
 {
-	struct apply_need need = need_with(round, batch);
+	struct apply_need more;
+	struct apply_need need;
 
+	if (find_need(engine, round, batch, now_ms, &more, err) != STATUS_OK)
+		return err->code;
+	need = need_with(round, &more);
 	if (!tree_has_room(
 		engine->tree, need.entries, need.bytes, need.ranges)) {
 		if (commit_round(engine, round, err) != STATUS_OK)
 			return err->code;
-		need = need_with(round, batch);
+		need = more;
 	}
 	if (!tree_fits(engine->tree, need.entries, need.bytes, need.ranges))
 		request->status = tree_make_room(engine->tree, need.entries,
@@ -359,7 +395,7 @@ write_one(struct engine *engine, struct round *round,
 	request->status =
 	    check_admission(engine, &batch, now_ms, &request->error);
 	if (request->status == STATUS_OK &&
-	    make_room(engine, round, request, &batch, err) != STATUS_OK)
+	    make_room(engine, round, request, &batch, now_ms, err) != STATUS_OK)
 		return err->code;
 	if (request->status != STATUS_OK)
 		return STATUS_OK;
