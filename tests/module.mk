@@ -14,6 +14,8 @@ $(call test_program,model/test_engine_threads,storaged)
 CRASH_SUPPORT := tests/support/crash_workload.c $(ENGINE_SUPPORT)
 $(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))
 $(call test_program,model/test_failing_calls,storaged,$(CRASH_SUPPORT))
+$(call test_program,model/test_bit_flips,storaged,$(CRASH_SUPPORT) \
+    tests/support/damage.c)
 
 $(call test_program,torture/ext4_cuts,storaged)
 

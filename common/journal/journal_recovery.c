@@ -289,6 +289,9 @@ check_headless(struct recovery *recovery, struct error *err)
 
 	memcpy(header.store_id, recovery->options->store_id,
 	    sizeof(header.store_id));
+	/* It did not get its space yet, or lost what it had: who knows? */
+	if (header.size_bytes < recovery->options->segment_bytes)
+		report_torn(recovery, 0);
 	if (file_open(recovery->options->fs, recovery->path, &opened, err) !=
 	    STATUS_OK)
 		return err->code;

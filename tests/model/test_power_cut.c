@@ -181,10 +181,15 @@ cut_recovery(struct stage *stage, uint64_t calls, struct rng *rng)
 	crash_workload_stop(&again);
 	end = fault_file_system_calls(fault);
 	for (uint64_t now = 1; now <= end; now++) {
+		struct crash_workload past = stage->work;
+
 		if (!is_worth_a_cut(fault, now))
 			continue;
-		check_cut(&stage->work, fault, now, rng_next(rng),
-		    now < opened ? least : step, now < opened ? most : step);
+		if (now >= opened)
+			least = most = step;
+		/* Its own ticks have the sequences of what was lost. */
+		past.count = most + 1;
+		check_cut(&past, fault, now, rng_next(rng), least, most);
 		cuts++;
 	}
 	crash_workload_deinit(&again);

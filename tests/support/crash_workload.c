@@ -12,7 +12,6 @@
 #include "tests/support/fault_file_system.h"
 
 #define START_MS 1700000000000u
-#define KEYS 150
 #define VALUE_BYTES 500
 #define GROUPS_MAX 6
 #define GROUP_COMMANDS_MAX 4
@@ -54,12 +53,6 @@ calls_now(const struct crash_workload *work)
 	return work->fault == NULL ? 0 : fault_file_system_calls(work->fault);
 }
 
-static struct crash_step *
-last_step(struct crash_workload *work)
-{
-	return &work->steps[work->count - 1];
-}
-
 static void
 writer_id(unsigned writer, uint8_t id[WRITER_ID_BYTES])
 {
@@ -88,7 +81,8 @@ add_step(struct crash_workload *work, unsigned writer, uint64_t number)
 static struct slice
 random_key(struct rng *rng, char out[32], const char *end)
 {
-	snprintf(out, 32, "key-%03u%s", (unsigned)rng_below(rng, KEYS), end);
+	snprintf(
+	    out, 32, "key-%03u%s", (unsigned)rng_below(rng, CRASH_KEYS), end);
 	return slice_of_string(out);
 }
 
@@ -472,10 +466,10 @@ set_options(struct crash_workload *work, struct file_system *fs,
 	    .sync_interval_ms = SYNC_INTERVAL_MS,
 	    .without_threads = !work->options.threads,
 	};
-	for (unsigned i = 0; i < ENGINE_LEVEL_COUNT; i++)
-		work->engine_options.compression[i] = i < 2 ? COMPRESSION_NONE
-		    : i % 2 == 0                            ? COMPRESSION_LZ4
-							    : COMPRESSION_ZSTD;
+	for (unsigned i = 1; i < ENGINE_LEVEL_COUNT; i++)
+		work->engine_options.compression[i] = (i + seed / 36) % 2 == 1
+		    ? COMPRESSION_LZ4
+		    : COMPRESSION_ZSTD;
 }
 
 enum status
@@ -604,6 +598,18 @@ crash_workload_rounds(
 }
 
 enum status
+crash_workload_fill(
+    struct crash_workload *work, unsigned rounds, struct error *err)
+{
+	for (unsigned i = 0; i < rounds; i++) {
+		manual_clock_advance(&work->clock, STEP_MS);
+		if (write_round(work, err) != STATUS_OK)
+			return err->code;
+	}
+	return STATUS_OK;
+}
+
+enum status
 crash_workload_run(struct crash_workload *work, struct error *err)
 {
 	enum status status =
@@ -703,7 +709,7 @@ check_going_on(
 	    engine_tick(work->engine, &err) != STATUS_OK ||
 	    engine_settle(work->engine, &err) != STATUS_OK)
 		return "what was recovered cannot be worked with";
-	if (!state_is(work, &last_step(work)->model))
+	if (!state_is(work, &work->steps[work->count - 1].model))
 		return "later writes or a compaction give a wrong state";
 	return left_over(work);
 }

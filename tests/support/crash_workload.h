@@ -25,6 +25,7 @@
 #include "tests/support/manual_clock.h"
 
 #define CRASH_WRITERS 3
+#define CRASH_KEYS 150 /* "key-000" and on, and as many with an "n" behind */
 #define CRASH_NEVER UINT64_MAX
 
 struct fault_file_system;
@@ -93,6 +94,10 @@ enum status crash_workload_resume(
 
 /* Some rounds more. */
 enum status crash_workload_rounds(
+    struct crash_workload *work, unsigned rounds, struct error *err) MUST_CHECK;
+
+/* Rounds of writes with nothing in between: all stays in the journal. */
+enum status crash_workload_fill(
     struct crash_workload *work, unsigned rounds, struct error *err) MUST_CHECK;
 
 /* All rounds, and then until nothing is due; ends with the first failure. */
