@@ -33,7 +33,7 @@ take_value(struct entry_program *entries, struct slice *input)
 	uint8_t *bytes;
 
 	/* Few values are large, and those compress. */
-	repeat = repeat < 250 ? 1 : 1 << (repeat - 245);
+	repeat = repeat < 250 ? 1 : (size_t)1 << (repeat - 245);
 	bytes = arena_new(&entries->arena, part.size * repeat + 1);
 	for (size_t i = 0; i < repeat && part.size > 0; i++)
 		memcpy(bytes + i * part.size, part.data, part.size);
