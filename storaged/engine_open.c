@@ -115,6 +115,7 @@ open_tree(struct engine *engine, struct error *err)
 	    .memtable_bytes = options->memtable_bytes,
 	    .cache_bytes = options->cache_bytes,
 	    .manifest_bytes_min = options->manifest_bytes_min,
+	    .threads = !options->without_threads,
 	};
 	const struct recovery_point *point;
 
@@ -264,9 +265,18 @@ engine_open(const struct engine_options *options, struct engine **out,
 	create_scrub(engine);
 	engine->stamp = stamp_start(apply_clock_ms(engine->apply),
 	    clock_wall_ms(clock), clock_monotonic_ms(clock));
-	/* The first tick looks at the disk and lets writes in. */
+	/*
+	 * The first tick looks at the disk and lets writes in. The first of
+	 * them would otherwise wait for its memtable.
+	 */
 	if (engine_tick(engine, err) != STATUS_OK)
 		goto fail;
+	while (!engine->options.without_threads &&
+	    maintenance_makes_memtable(engine->maintenance)) {
+		maintenance_wait(engine->maintenance);
+		if (engine_tick(engine, err) != STATUS_OK)
+			goto fail;
+	}
 	*out = engine;
 	return STATUS_OK;
 fail:

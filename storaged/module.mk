@@ -1,6 +1,7 @@
 $(call library,storaged,engine_checkpoint.c engine_open.c engine_reclaim.c \
     engine_space.c engine_tick.c engine_write.c checkpoint/checkpoint.c \
-    background/background.c commit/admission.c commit/space.c commit/stamp.c \
+    background/background.c background/sweeper.c \
+    commit/admission.c commit/space.c commit/stamp.c \
     compaction/compaction.c compaction/pick.c compaction/reclaim.c \
     compaction/rewrite.c compaction/shortage.c \
     flush/flush.c maintenance/maintenance.c manifest/catalog.c \

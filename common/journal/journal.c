@@ -251,8 +251,7 @@ journal_release(struct journal *journal, uint64_t sequence, struct error *err)
 		char path[PATH_BYTES_MAX];
 
 		journal_segment_path(path, options, segment->number);
-		if (!options->mapped &&
-		    segment->size_bytes == options->segment_bytes &&
+		if (segment->size_bytes == options->segment_bytes &&
 		    journal->spare_count < options->spares_max) {
 			struct journal_spare *spare = mem_new(sizeof(*spare));
 

@@ -56,8 +56,8 @@ struct journal_options {
 	unsigned spares_max; /* segments kept to be used again */
 	/*
 	 * For commits that are not synced one by one: segments are reserved
-	 * and not written ahead, never used again, and written through a
-	 * mapping, so that a commit needs no system call.
+	 * and not written ahead, and written through a mapping, so that a
+	 * commit needs no system call.
 	 */
 	bool mapped;
 };

@@ -82,13 +82,33 @@ journal_writer_append(struct journal_writer *writer, uint64_t first_sequence,
 	writer->end += size;
 }
 
+/* Fills up what is gathered with zeroes to the end of its last page. */
+static void
+pad_page(struct journal_writer *writer)
+{
+	size_t rest = (size_t)(writer->end % JOURNAL_PAGE_BYTES);
+	size_t pad = rest == 0 ? 0 : JOURNAL_PAGE_BYTES - rest;
+
+	memset(buffer_reserve(&writer->gather, pad), 0, pad);
+	buffer_commit(&writer->gather, pad);
+}
+
 static enum status
 flush_mapped(struct journal_writer *writer, struct error *err)
 {
-	struct slice bytes = buffer_slice(&writer->gather);
+	uint64_t start = writer->end - buffer_size(&writer->gather);
+	struct slice bytes;
 
-	if (file_write_mapped(writer->file, writer->mapping,
-		writer->end - bytes.size, bytes, err) != STATUS_OK)
+	/*
+	 * Zeroes behind the last record, as with whole pages; in a page that
+	 * was begun before they are there already.
+	 */
+	if (start % JOURNAL_PAGE_BYTES == 0 ||
+	    start / JOURNAL_PAGE_BYTES != writer->end / JOURNAL_PAGE_BYTES)
+		pad_page(writer);
+	bytes = buffer_slice(&writer->gather);
+	if (file_write_mapped(
+		writer->file, writer->mapping, start, bytes, err) != STATUS_OK)
 		return err->code;
 	buffer_clear(&writer->gather, GATHER_KEEP_BYTES_MAX);
 	if (writer->end - writer->written_out >= WRITE_OUT_BYTES) {
@@ -106,8 +126,6 @@ enum status
 journal_writer_flush(struct journal_writer *writer, struct error *err)
 {
 	size_t size = buffer_size(&writer->gather);
-	size_t rest = (size_t)(writer->end % JOURNAL_PAGE_BYTES);
-	size_t pad = rest == 0 ? 0 : JOURNAL_PAGE_BYTES - rest;
 
 	if (size == 0)
 		return STATUS_OK;
@@ -118,8 +136,7 @@ journal_writer_flush(struct journal_writer *writer, struct error *err)
 	 * in a recycled segment, and behind the last record stand zeroes, so
 	 * that recovery can tell a clean end from a torn one.
 	 */
-	memset(buffer_reserve(&writer->gather, pad), 0, pad);
-	buffer_commit(&writer->gather, pad);
+	pad_page(writer);
 	if (file_write_at(writer->file, writer->end - size,
 		buffer_slice(&writer->gather), err) != STATUS_OK)
 		return err->code;

@@ -42,10 +42,7 @@ struct journal_writer {
 void journal_writer_begin(struct journal_writer *writer, struct file *file,
     const struct journal_segment_header *header);
 
-/*
- * Has the segment written through a mapping from here on. Behind the end it
- * must hold zeroes.
- */
+/* Has the segment written through a mapping from here on. */
 enum status
 journal_writer_map(struct journal_writer *writer, struct error *err) MUST_CHECK;
 

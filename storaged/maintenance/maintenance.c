@@ -544,6 +544,11 @@ maintenance_step(
 {
 	if (take_finished(maintenance, now_ms, err) != STATUS_OK)
 		return err->code;
+	/* Before the flush, on its lane: a write may be waiting for it. */
+	if (maintenance->journal != NULL &&
+	    task_idle(&maintenance->memtable.task, now_ms) &&
+	    tree_wants_spare(maintenance->tree))
+		start_memtable(maintenance);
 	if (task_idle(&maintenance->flush.task, now_ms) &&
 	    tree_frozen_count(maintenance->tree) > 0) {
 		prepare_flush(maintenance);
@@ -551,9 +556,6 @@ maintenance_step(
 	}
 	if (maintenance->journal == NULL)
 		return STATUS_OK;
-	if (task_idle(&maintenance->memtable.task, now_ms) &&
-	    tree_wants_spare(maintenance->tree))
-		start_memtable(maintenance);
 	if (task_idle(&maintenance->segment.task, now_ms) &&
 	    journal_wants_spare(maintenance->journal))
 		start_segment(maintenance);
@@ -642,6 +644,12 @@ maintenance_busy(const struct maintenance *maintenance)
 	due = pick.kind != PICK_NOTHING;
 	compaction_pick_deinit(&pick);
 	return due;
+}
+
+bool
+maintenance_makes_memtable(const struct maintenance *maintenance)
+{
+	return maintenance->memtable.task.running;
 }
 
 void

@@ -77,6 +77,9 @@ uint64_t maintenance_space_needed(const struct maintenance *maintenance);
 /* True while jobs are under way or one is due. */
 bool maintenance_busy(const struct maintenance *maintenance);
 
+/* True while the next memtable is being made. */
+bool maintenance_makes_memtable(const struct maintenance *maintenance);
+
 /* Blocks until a job has ended, if one is under way. */
 void maintenance_wait(struct maintenance *maintenance);
 

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/os/path.h"
+#include "storaged/background/sweeper.h"
 #include "storaged/manifest/table_file.h"
 
 void
@@ -17,10 +18,9 @@ static void
 unlink_table(const struct table_trash *trash, uint64_t number)
 {
 	char path[PATH_BYTES_MAX];
-	struct error ignored;
 
 	table_file_path(path, trash->shard_directory, number);
-	(void)!path_remove(trash->fs, path, &ignored);
+	sweeper_add(trash->sweeper, NULL, path);
 }
 
 void

@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/os/file_system.h"
+struct sweeper;
 
 /* Zeroes and the first two fields make an empty one. */
 struct table_trash {
-	struct file_system *fs; /* borrowed */
+	struct sweeper *sweeper; /* borrowed */
 	const char *shard_directory; /* borrowed */
 	unsigned hold_count;
 	uint64_t *held; /* numbers, to be unlinked later */

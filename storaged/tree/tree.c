@@ -15,6 +15,7 @@
 #include "common/lsm/view/view_publisher.h"
 #include "common/os/file.h"
 #include "common/os/path.h"
+#include "storaged/background/sweeper.h"
 #include "storaged/manifest/manifest.h"
 #include "storaged/tree/table_trash.h"
 
@@ -45,6 +46,7 @@ struct tree {
 	size_t frozen_count;
 	struct memtable_writer *spare;
 	struct memtable_writer *unflushed; /* of a flush that got stuck */
+	struct sweeper *sweeper;
 	struct table_trash trash;
 	struct block_cache *cache;
 	struct view *view; /* what this process itself reads in */
@@ -79,6 +81,7 @@ tree_close(struct tree *tree)
 	block_cache_close(tree->cache);
 	manifest_close(tree->manifest);
 	table_trash_deinit(&tree->trash);
+	sweeper_close(tree->sweeper);
 	catalog_deinit(&tree->catalog);
 	mem_free(tree);
 }
@@ -215,8 +218,9 @@ tree_open(
 	snprintf(tree->runtime_directory, sizeof(tree->runtime_directory), "%s",
 	    options->runtime_directory);
 	path_join(tree->tables_directory, options->shard_directory, "tables");
+	tree->sweeper = sweeper_create(tree->fs, options->threads);
 	tree->trash = (struct table_trash){
-	    .fs = tree->fs, .shard_directory = tree->shard_directory};
+	    .sweeper = tree->sweeper, .shard_directory = tree->shard_directory};
 	tree->cache = block_cache_create(options->cache_bytes);
 	if (directory_create(tree->fs, tree->tables_directory, 0750, err) !=
 		STATUS_OK ||
@@ -291,12 +295,9 @@ static void
 discard_memtable(struct tree *tree, struct memtable_writer *memtable)
 {
 	char path[PATH_BYTES_MAX];
-	struct error ignored;
 
 	memtable_path(tree, path, memtable_writer_number(memtable));
-	memtable_writer_close(memtable);
-	/* A file that stays is swept by the next incarnation. */
-	(void)!path_remove(tree->fs, path, &ignored);
+	sweeper_add(tree->sweeper, memtable, path);
 }
 
 static void

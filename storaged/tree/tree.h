@@ -50,6 +50,7 @@ struct tree_options {
 	size_t memtable_bytes;
 	size_t cache_bytes; /* of decompressed blocks */
 	uint64_t manifest_bytes_min; /* a shorter one is not renewed */
+	bool threads; /* what leaves is removed by one: sweeper.h */
 };
 
 /* A memtable that takes no more, and the recovery point behind it. */
