@@ -19,6 +19,7 @@
 #define FROZEN_COUNT_MAX 8
 
 #define LEVEL0_COUNT_TRIGGER 4
+#define LEVEL0_COUNT_DUE 8
 #define LEVEL0_COUNT_MAX 24
 
 struct engine_copy;

@@ -185,6 +185,22 @@ compaction_pick_garbage(const struct catalog *catalog,
 	return pick;
 }
 
+/*
+ * How many times over level 0 is due. All of it is merged with all it touches
+ * below, so while writes come it pays to wait until it weighs as much as that:
+ * each such merge at least doubles level 1, and an entry is in few of them.
+ */
+static double
+level0_score(const struct catalog *catalog, const struct pick_options *options)
+{
+	const struct level *level = &catalog->levels[0];
+
+	if (!options->quiet && level->count < options->level0_count_due &&
+	    level->bytes < catalog->levels[1].bytes)
+		return 0;
+	return (double)level->count / (double)options->level0_count_trigger;
+}
+
 struct pick
 compaction_pick(
     const struct catalog *catalog, const struct pick_options *options)
@@ -202,8 +218,7 @@ compaction_pick(
 	/* The last level has no limit: there is nowhere to go from it. */
 	for (unsigned i = 0; i + 1 < LEVEL_COUNT; i++) {
 		const struct level *level = &catalog->levels[i];
-		double score = i == 0 ? (double)level->count /
-			(double)options->level0_count_trigger
+		double score = i == 0 ? level0_score(catalog, options)
 				      : (double)level->bytes /
 			(double)level_bytes_max(options, i);
 

@@ -76,6 +76,42 @@ level0_takes_all_its_tables_and_what_they_touch_below(void)
 }
 
 static void
+level0_waits_under_load_until_it_weighs_as_much_as_level1(void)
+{
+	struct pick_options lazy = options;
+	struct catalog catalog = {0};
+	struct pick pick;
+
+	lazy.level0_count_due = 8;
+	add(&catalog, 1, 60, "a", "z");
+	for (int i = 0; i < 5; i++)
+		add(&catalog, 0, 10, "a", "d");
+	pick = compaction_pick(&catalog, &lazy);
+	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
+	/* Nobody writes: reads are worth more then. */
+	lazy.quiet = true;
+	pick = compaction_pick(&catalog, &lazy);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	CU_ASSERT_EQUAL(pick.input_count, 6);
+	compaction_pick_deinit(&pick);
+	lazy.quiet = false;
+	add(&catalog, 0, 10, "a", "d");
+	pick = compaction_pick(&catalog, &lazy);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	compaction_pick_deinit(&pick);
+	/* Or there are too many to look into. */
+	add(&catalog, 1, 500, "a", "z");
+	add(&catalog, 0, 10, "a", "d");
+	pick = compaction_pick(&catalog, &lazy);
+	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
+	add(&catalog, 0, 10, "a", "d");
+	pick = compaction_pick(&catalog, &lazy);
+	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
+	compaction_pick_deinit(&pick);
+	catalog_deinit(&catalog);
+}
+
+static void
 level0_takes_what_lies_between_its_tables(void)
 {
 	struct catalog catalog = {0};
@@ -217,6 +253,8 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(nothing_is_due_below_the_limits),
 	    SUITE_CASE(level0_takes_all_its_tables_and_what_they_touch_below),
+	    SUITE_CASE(
+		level0_waits_under_load_until_it_weighs_as_much_as_level1),
 	    SUITE_CASE(level0_takes_what_lies_between_its_tables),
 	    SUITE_CASE(disjoint_level0_is_moved_unless_compression_differs),
 	    SUITE_CASE(full_level_gives_its_cheapest_table),
