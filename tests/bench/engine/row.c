@@ -93,7 +93,7 @@ struct run {
 	uint64_t settle_cpu_ns;
 	uint64_t written_bytes; /* settling included */
 	uint64_t disk_bytes;
-	uint64_t log_bytes; /* of these */
+	uint64_t fixed_bytes; /* of these */
 	struct usage_memory memory;
 };
 
@@ -395,10 +395,11 @@ print_side(const struct run *run, bool writes, const char *described)
 	    us(side.sum.cpu_ns, side.sum.done));
 	if (writes)
 		print_write(run, &side);
-	printf(" space_amp=%.3f log_mib=%.1f memory_mib=%.1f anonymous_mib=%.1f"
-	       " runtime_mib=%.1f resident_peak_mib=%.1f open_ms=%.1f %s\n",
+	printf(
+	    " space_amp=%.3f fixed_mib=%.1f memory_mib=%.1f anonymous_mib=%.1f"
+	    " runtime_mib=%.1f resident_peak_mib=%.1f open_ms=%.1f %s\n",
 	    (double)run->disk_bytes / (double)(held * entry_bytes),
-	    mib(run->log_bytes), mib(run->memory.own_bytes),
+	    mib(run->fixed_bytes), mib(run->memory.own_bytes),
 	    mib(run->memory.anonymous_bytes), mib(run->memory.runtime_bytes),
 	    mib(run->memory.resident_peak_bytes), run->open_seconds * 1e3,
 	    described);
@@ -463,7 +464,7 @@ row_run(const struct run_options *options)
 	if (options->store->describe != NULL)
 		options->store->describe(
 		    run->store, described, sizeof(described));
-	run->disk_bytes = usage_folder_bytes(run->folder, &run->log_bytes);
+	run->disk_bytes = usage_folder_bytes(run->folder, &run->fixed_bytes);
 	close_store(run);
 	finish(run, described);
 	mem_free(run);

@@ -233,7 +233,7 @@ scale_open(const struct run_options *options)
 	double cold_seconds;
 	double first_seconds;
 	uint64_t index_bytes;
-	uint64_t log_bytes;
+	uint64_t fixed_bytes;
 	uint64_t begun_ns = now_ns();
 
 	prepare(&scale, options, "-scale");
@@ -255,7 +255,7 @@ scale_open(const struct run_options *options)
 	       " runtime_mib=%.1f index_mib=%.1f\n",
 	    options->keys, fill_seconds, (double)options->keys / fill_seconds,
 	    open_seconds * 1e3, cold_seconds * 1e3, first_seconds * 1e6,
-	    mib(usage_folder_bytes(scale.folder, &log_bytes)),
+	    mib(usage_folder_bytes(scale.folder, &fixed_bytes)),
 	    mib(memory.anonymous_bytes), mib(memory.runtime_bytes),
 	    mib(index_bytes));
 	close_store(&scale);

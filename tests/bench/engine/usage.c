@@ -3,6 +3,7 @@
 #include <fts.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,15 +67,32 @@ usage_written_bytes(void)
 	return number_in("/proc/self/io", "write_bytes:");
 }
 
+static bool
+ends_in(const FTSENT *entry, const char *end)
+{
+	size_t size = strlen(end);
+
+	return entry->fts_namelen >= size &&
+	    strcmp(entry->fts_name + entry->fts_namelen - size, end) == 0;
+}
+
+/* Its size does not depend on what the store holds. */
+static bool
+is_fixed(const FTSENT *entry)
+{
+	return ends_in(entry, ".log") || ends_in(entry, ".spare") ||
+	    strcmp(entry->fts_name, "reserve") == 0;
+}
+
 uint64_t
-usage_folder_bytes(const char *folder, uint64_t *log_bytes)
+usage_folder_bytes(const char *folder, uint64_t *fixed_bytes)
 {
 	char *paths[] = {(char *)(uintptr_t)folder, NULL};
 	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *entry;
 	uint64_t bytes = 0;
 
-	*log_bytes = 0;
+	*fixed_bytes = 0;
 	if (walk == NULL)
 		return 0;
 	while ((entry = fts_read(walk)) != NULL) {
@@ -84,10 +102,8 @@ usage_folder_bytes(const char *folder, uint64_t *log_bytes)
 			continue;
 		size = (uint64_t)entry->fts_statp->st_blocks * 512;
 		bytes += size;
-		if (entry->fts_namelen > 4 &&
-		    strcmp(entry->fts_name + entry->fts_namelen - 4, ".log") ==
-			0)
-			*log_bytes += size;
+		if (is_fixed(entry))
+			*fixed_bytes += size;
 	}
 	fts_close(walk);
 	return bytes;
@@ -97,11 +113,11 @@ void
 usage_memory(const char *runtime, struct usage_memory *out)
 {
 	static const char status[] = "/proc/self/status";
-	uint64_t log_bytes;
+	uint64_t fixed_bytes;
 
 	*out = (struct usage_memory){
 	    .anonymous_bytes = number_in(status, "RssAnon:") * 1024,
-	    .runtime_bytes = usage_folder_bytes(runtime, &log_bytes),
+	    .runtime_bytes = usage_folder_bytes(runtime, &fixed_bytes),
 	    .mapped_bytes = number_in(status, "RssFile:") * 1024,
 	    .resident_peak_bytes = number_in(status, "VmHWM:") * 1024,
 	};

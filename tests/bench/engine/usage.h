@@ -21,10 +21,11 @@ uint64_t usage_thread_cpu_ns(void);
 uint64_t usage_written_bytes(void);
 
 /*
- * Of a folder with all below it, as the file system has allocated them; those
- * of files whose names end in ".log", write-ahead logs, also in *log_bytes.
+ * Of a folder with all below it, as the file system has allocated them. What
+ * stays as large with any number of keys, write-ahead logs and our reserve
+ * for a full disk, is also in *fixed_bytes.
  */
-uint64_t usage_folder_bytes(const char *folder, uint64_t *log_bytes);
+uint64_t usage_folder_bytes(const char *folder, uint64_t *fixed_bytes);
 
 struct usage_memory {
 	uint64_t own_bytes; /* anonymous memory, and files in `runtime` */
