@@ -276,7 +276,6 @@ put_all(struct stage *stage, uint64_t expiry_ms)
 
 	for (unsigned i = 0; i < stage->key_count; i++) {
 		struct command command = {.op = COMMAND_PUT,
-		    .key = slice_of_string(key),
 		    .value = slice_of_string("a value of some bytes, not few")};
 
 		snprintf(key, sizeof(key), "key-%07u", i);
