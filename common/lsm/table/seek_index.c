@@ -4,6 +4,8 @@
 #include "common/codec/integer.h"
 #include "common/lsm/table/table_section.h"
 
+#define SHARE_UNKNOWN 32768
+
 static size_t
 common_size(struct slice a, struct slice b)
 {
@@ -106,9 +108,28 @@ compare_separator(const struct seek_index *index, const uint8_t *record,
 	return STATUS_OK;
 }
 
+/* Both separators of the block, if there are two, were compared before. */
+static uint32_t
+guess_share(
+    const struct table_section *separators, uint64_t block, uint64_t number)
+{
+	uint64_t offset = block * TABLE_SEPARATOR_BYTES;
+	uint64_t first;
+	uint64_t last;
+
+	if (block == 0 || offset == separators->size)
+		return SHARE_UNKNOWN;
+	first = u64_load(separators->data + offset - TABLE_SEPARATOR_BYTES);
+	last = u64_load(separators->data + offset);
+	if (first >= last || number < first || number >= last)
+		return SHARE_UNKNOWN;
+	return (uint32_t)((double)(number - first) / (double)(last - first) *
+	    65536);
+}
+
 enum status
 seek_index_find(const struct seek_index *index, struct slice key,
-    uint64_t *block, struct error *err)
+    struct seek_place *place, struct error *err)
 {
 	struct table_section *separators = index->separators;
 	uint64_t low = 0;
@@ -117,7 +138,7 @@ seek_index_find(const struct seek_index *index, struct slice key,
 	uint64_t number;
 	int order;
 
-	*block = 0;
+	*place = (struct seek_place){0, SHARE_UNKNOWN};
 	if (high == 0)
 		return STATUS_OK;
 	if (!table_section_check(index->keys, 0, common))
@@ -126,7 +147,7 @@ seek_index_find(const struct seek_index *index, struct slice key,
 	    slice_of(key.data, key.size < common ? key.size : common),
 	    slice_of(index->keys->data, common));
 	if (order != 0) {
-		*block = order < 0 ? 0 : high;
+		place->block = order < 0 ? 0 : high;
 		return STATUS_OK;
 	}
 	key = slice_of(key.data + common, key.size - common);
@@ -146,6 +167,7 @@ seek_index_find(const struct seek_index *index, struct slice key,
 		else
 			high = middle;
 	}
-	*block = low;
+	place->block = low;
+	place->share = guess_share(separators, low, number);
 	return STATUS_OK;
 }

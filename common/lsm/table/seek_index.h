@@ -45,8 +45,17 @@ struct seek_index {
 	uint32_t common_prefix_size; /* at most the size of the keys */
 };
 
-/* The number of separators <= `key`, which is the number of a block. */
+/* Where a key belongs. */
+struct seek_place {
+	uint64_t block; /* the number of separators <= the key */
+	/*
+	 * How much of the block probably lies before the key, in 65536ths:
+	 * a guess from the separators around it.
+	 */
+	uint32_t share;
+};
+
 enum status seek_index_find(const struct seek_index *index, struct slice key,
-    uint64_t *block, struct error *err) MUST_CHECK;
+    struct seek_place *place, struct error *err) MUST_CHECK;
 
 #endif

@@ -60,17 +60,22 @@ block_view_open(struct slice raw, struct block_view *out)
 }
 
 bool
-block_view_seek(const struct block_view *view, struct slice key,
+block_view_seek(const struct block_view *view, struct slice key, uint32_t share,
     uint32_t *index, uint32_t *position)
 {
 	uint32_t low = 0;
 	uint32_t high = view->count;
+	uint32_t middle = (uint32_t)((uint64_t)view->count * share >> 16);
+	uint32_t step = 1;
 	struct entry entry;
 	uint32_t next;
 
+	/*
+	 * From the guess the steps grow until the place lies between two of
+	 * them; what is between is then halved.
+	 */
+	middle = middle < high ? middle : high - 1;
 	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
 		if (!block_entry_read(view->data, view->entries_size,
 			block_view_position(view, middle), &entry, &next))
 			return false;
@@ -78,6 +83,13 @@ block_view_seek(const struct block_view *view, struct slice key,
 			low = middle + 1;
 		else
 			high = middle;
+		if (low > 0 && high < view->count)
+			middle = low + (high - low) / 2;
+		else if (low > 0)
+			middle = high - low > step ? low + step - 1 : high - 1;
+		else
+			middle = high > step ? high - step : 0;
+		step *= 2;
 	}
 	*index = low;
 	*position = low < view->count ? block_view_position(view, low)

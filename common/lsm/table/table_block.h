@@ -35,10 +35,11 @@ bool block_view_open(struct slice raw, struct block_view *out) MUST_CHECK;
 
 /*
  * The number of the first entry whose key is >= `key`, view->count if there is
- * none; its position goes to *position. False if the block is malformed.
+ * none; its position goes to *position. The search begins where `share`
+ * 65536ths of the entries lie before it. False if the block is malformed.
  */
 bool block_view_seek(const struct block_view *view, struct slice key,
-    uint32_t *index, uint32_t *position) MUST_CHECK;
+    uint32_t share, uint32_t *index, uint32_t *position) MUST_CHECK;
 
 /* Where entry `index` begins. */
 static inline uint32_t

@@ -149,7 +149,7 @@ static enum status
 seek(struct iterator *base, struct slice key, struct error *err)
 {
 	struct table_iterator *it = (struct table_iterator *)base;
-	uint64_t number;
+	struct seek_place place;
 	uint32_t index;
 	uint32_t position;
 
@@ -160,12 +160,14 @@ seek(struct iterator *base, struct slice key, struct error *err)
 	it->ahead = 0;
 	if (it->reader->block_count == 0)
 		return STATUS_OK;
-	if (seek_index_find(&it->reader->seek_index, key, &number, err) !=
+	if (seek_index_find(&it->reader->seek_index, key, &place, err) !=
 	    STATUS_OK)
 		return table_reader_wrap(it->reader, err);
-	if (load(it, number, err) != STATUS_OK)
+	if (it->reader->seen_pages != NULL)
+		table_reader_fetch_block(it->reader, &place);
+	if (load(it, place.block, err) != STATUS_OK)
 		return err->code;
-	if (!block_view_seek(&it->view, key, &index, &position))
+	if (!block_view_seek(&it->view, key, place.share, &index, &position))
 		return malformed(it, err);
 	it->fetched = it->view.data + position;
 	it->fetch_bytes = FETCH_BYTES_MIN;

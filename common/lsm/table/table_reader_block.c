@@ -141,6 +141,25 @@ find_block(struct table_reader *reader, uint64_t number,
 	return STATUS_OK;
 }
 
+void
+table_reader_fetch_block(
+    const struct table_reader *reader, const struct seek_place *place)
+{
+	struct stored_block block;
+	uint64_t guess;
+
+	if (place->block >= reader->block_count ||
+	    !read_record(reader, place->block, &block))
+		return;
+	guess = (uint64_t)block.raw_size * place->share >> 16;
+	__builtin_prefetch(block.bytes + block.raw_size - 2);
+	__builtin_prefetch(block.bytes + guess);
+	if (guess > reader->fetch_bytes)
+		table_reader_fetch(
+		    reader, block.bytes + guess - reader->fetch_bytes);
+	table_reader_fetch(reader, block.bytes + guess);
+}
+
 enum status
 table_reader_block(struct table_reader *reader, uint64_t number,
     struct table_pin *pin, struct slice *raw, struct error *err)

@@ -69,7 +69,14 @@ table_reader_fetch(const struct table_reader *reader, const uint8_t *bytes)
 enum status table_reader_block(struct table_reader *reader, uint64_t number,
     struct table_pin *pin, struct slice *raw, struct error *err) MUST_CHECK;
 
-/* The same, always from the file and past the cache. */
+/*
+ * Lets come what a search in an uncompressed block will touch: its end, and
+ * the entries around the place. A mere hint: nothing is checked.
+ */
+void table_reader_fetch_block(
+    const struct table_reader *reader, const struct seek_place *place);
+
+/* The same as table_reader_block(), always from the file and past the cache. */
 enum status
 table_reader_block_afresh(struct table_reader *reader, uint64_t number,
     struct table_pin *pin, struct slice *raw, struct error *err) MUST_CHECK;

@@ -203,12 +203,12 @@ check_block(struct survey *survey, struct slice raw, struct error *err)
 static enum status
 check_separator(struct survey *survey, struct slice key, struct error *err)
 {
-	uint64_t number;
+	struct seek_place place;
 
-	if (seek_index_find(&survey->reader->seek_index, key, &number, err) !=
+	if (seek_index_find(&survey->reader->seek_index, key, &place, err) !=
 	    STATUS_OK)
 		return err->code;
-	if (number != survey->number)
+	if (place.block != survey->number)
 		return disagrees(survey, "a separator leads elsewhere", err);
 	return STATUS_OK;
 }
