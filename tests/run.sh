@@ -20,6 +20,7 @@ run_one() {
 	fi
 	echo "$result $name ($(($(date +%s) - started)) s)"
 	echo "$result" >>"$logs/results"
+	grep '^NOT RUN' "$log" || true
 	[ $result = PASS ] || tail -n 60 "$log" | sed 's/^/    /'
 }
 

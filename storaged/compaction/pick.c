@@ -14,8 +14,8 @@ level_bytes_max(const struct pick_options *options, unsigned level)
 	return bytes;
 }
 
-static void
-add_input(struct pick *pick, struct table_file *table)
+void
+compaction_pick_add(struct pick *pick, struct table_file *table)
 {
 	pick->inputs = mem_resize(pick->inputs,
 	    (pick->input_count + 1) * sizeof(struct table_file *));
@@ -57,7 +57,7 @@ add_overlapping(struct pick *pick, const struct catalog *catalog)
 			    input, table_file_first_key(table));
 		}
 		if (reaches_first && last_reaches)
-			add_input(pick, table);
+			compaction_pick_add(pick, table);
 	}
 }
 
@@ -100,10 +100,10 @@ compaction_pick_oldest(const struct catalog *catalog,
     const struct pick_options *options, size_t count)
 {
 	const struct level *level = &catalog->levels[0];
-	struct pick pick = {PICK_REWRITE, 0, 1, NULL, 0};
+	struct pick pick = {PICK_REWRITE, 0, 1, NULL, 0, 0};
 
 	for (size_t t = level->count - count; t < level->count; t++)
-		add_input(&pick, level->tables[t]);
+		compaction_pick_add(&pick, level->tables[t]);
 	add_overlapping(&pick, catalog);
 	if (may_move(&pick, options))
 		pick.kind = PICK_MOVE;
@@ -134,9 +134,9 @@ pick_table(const struct catalog *catalog, const struct pick_options *options,
     struct table_file *table)
 {
 	struct pick pick = {
-	    PICK_REWRITE, table->level, table->level + 1, NULL, 0};
+	    PICK_REWRITE, table->level, table->level + 1, NULL, 0, 0};
 
-	add_input(&pick, table);
+	compaction_pick_add(&pick, table);
 	add_overlapping(&pick, catalog);
 	if (may_move(&pick, options))
 		pick.kind = PICK_MOVE;
@@ -172,10 +172,11 @@ struct pick
 compaction_pick_garbage(const struct catalog *catalog,
     const struct pick_options *options, struct table_file *table)
 {
-	struct pick pick = {PICK_REWRITE, table->level, table->level, NULL, 0};
+	struct pick pick = {
+	    PICK_REWRITE, table->level, table->level, NULL, 0, 0};
 
 	if (table->level > 0 && nothing_below(catalog, table->level, table)) {
-		add_input(&pick, table);
+		compaction_pick_add(&pick, table);
 		return pick;
 	}
 	pick = table->level == 0 ? pick_level0(catalog, options)
@@ -205,7 +206,7 @@ struct pick
 compaction_pick(
     const struct catalog *catalog, const struct pick_options *options)
 {
-	struct pick pick = {PICK_DROP, 0, 0, NULL, 0};
+	struct pick pick = {PICK_DROP, 0, 0, NULL, 0, 0};
 	struct table_file *garbage;
 	double worst = 1.0;
 	unsigned due = LEVEL_COUNT;
@@ -234,14 +235,14 @@ compaction_pick(
 	garbage = reclaim_find_worth(catalog, options->quiet);
 	if (garbage != NULL)
 		return compaction_pick_garbage(catalog, options, garbage);
-	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
+	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0, 0};
 }
 
 void
 compaction_pick_deinit(struct pick *pick)
 {
 	mem_free(pick->inputs);
-	*pick = (struct pick){PICK_NOTHING, 0, 0, NULL, 0};
+	*pick = (struct pick){PICK_NOTHING, 0, 0, NULL, 0, 0};
 }
 
 uint64_t

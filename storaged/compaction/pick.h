@@ -40,7 +40,15 @@ struct pick {
 	unsigned output_level;
 	struct table_file **inputs; /* the array is owned, the tables are not */
 	size_t input_count;
+	/*
+	 * So many inputs at the end, of level 0, stay: they only tell what of
+	 * the first is hidden.
+	 */
+	size_t shadow_count;
 };
+
+/* Adds a table to the inputs. */
+void compaction_pick_add(struct pick *pick, struct table_file *table);
 
 /* Decides by the catalog and its recovery point's clock. */
 struct pick compaction_pick(

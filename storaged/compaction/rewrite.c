@@ -65,6 +65,14 @@ older_may_overlap(
 	return false;
 }
 
+/* True for what stays where it is and is read for what it hides alone. */
+static bool
+only_hides(const struct rewrite *rewrite, uint64_t sequence)
+{
+	return rewrite->options->hidden_above > 0 &&
+	    sequence > rewrite->options->hidden_above;
+}
+
 static void
 next_range(struct rewrite *rewrite)
 {
@@ -72,7 +80,8 @@ next_range(struct rewrite *rewrite)
 		rewrite->has_range = range_set_next(
 		    rewrite->ranges, &rewrite->range_index, &rewrite->range);
 	} while (rewrite->has_range &&
-	    !older_may_overlap(rewrite->older, &rewrite->range));
+	    (only_hides(rewrite, rewrite->range.sequence) ||
+		!older_may_overlap(rewrite->older, &rewrite->range)));
 }
 
 static enum status
@@ -205,7 +214,8 @@ is_kept(struct rewrite *rewrite, struct entry *entry)
 	bool has_expired = entry->kind == ENTRY_PUT &&
 	    entry_is_expired(entry, rewrite->options->clock_ms);
 
-	if (entry->sequence < range_set_cover(rewrite->ranges, entry->key))
+	if (only_hides(rewrite, entry->sequence) ||
+	    entry->sequence < range_set_cover(rewrite->ranges, entry->key))
 		return false;
 	if (has_expired) {
 		rewrite->result->expired_entries++;

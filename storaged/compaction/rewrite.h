@@ -49,6 +49,7 @@ struct rewrite_options {
 	uint64_t table_bytes_max; /* a new table is begun behind this */
 	unsigned level; /* of the tables made */
 	uint64_t clock_ms; /* of the recovery point */
+	uint64_t hidden_above; /* sequences that only hide; 0: all go out */
 	uint64_t disk_left_min; /* NO_SPACE rather than leave less; 0: none */
 };
 

@@ -112,6 +112,55 @@ pick_of_level0(const struct catalog *catalog,
 	return (struct pick){.kind = PICK_NOTHING};
 }
 
+/*
+ * One deeper table alone, without what level 0 hides of it: where a deletion
+ * on level 0 concerns more tables than there is room to write at once. It
+ * gets a number above those of level 0, so that it comes up but once.
+ */
+static struct pick
+pick_shadowed(const struct catalog *catalog, struct table_file *table)
+{
+	const struct level *above = &catalog->levels[0];
+	struct pick pick = {
+	    PICK_REWRITE, table->level, table->level, NULL, 0, 0};
+	bool hides = false;
+
+	compaction_pick_add(&pick, table);
+	for (size_t t = 0; t < above->count; t++) {
+		const struct table_summary *summary =
+		    &above->tables[t]->summary;
+
+		if (!table_file_overlaps(above->tables[t], table))
+			continue;
+		compaction_pick_add(&pick, above->tables[t]);
+		pick.shadow_count++;
+		hides |= summary->number > table->summary.number &&
+		    (summary->tombstone_count > 0 || summary->range_count > 0);
+	}
+	if (!hides)
+		compaction_pick_deinit(&pick);
+	return pick;
+}
+
+static struct pick
+find_shadowed(const struct catalog *catalog, uint64_t budget_bytes)
+{
+	struct pick pick = {.kind = PICK_NOTHING};
+
+	for (unsigned i = 1; i < LEVEL_COUNT; i++) {
+		const struct level *level = &catalog->levels[i];
+
+		for (size_t t = 0;
+		     t < level->count && pick.kind == PICK_NOTHING; t++) {
+			struct table_file *table = level->tables[t];
+
+			if (table->summary.size_bytes <= budget_bytes)
+				pick = pick_shadowed(catalog, table);
+		}
+	}
+	return pick;
+}
+
 struct pick
 shortage_pick(const struct catalog *catalog, const struct pick_options *options,
     const struct shortage *shortage, uint64_t *wanted_bytes)
@@ -138,6 +187,8 @@ shortage_pick(const struct catalog *catalog, const struct pick_options *options,
 				break;
 		}
 	}
+	if (choice.best.kind == PICK_NOTHING)
+		choice.best = find_shadowed(catalog, shortage->budget_bytes);
 	if (choice.best.kind == PICK_NOTHING)
 		choice.best =
 		    pick_of_level0(catalog, options, shortage->budget_bytes);

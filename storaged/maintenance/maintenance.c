@@ -283,6 +283,9 @@ prepare_compaction(struct maintenance *maintenance, struct pick *pick)
 	rewrite_options_init(
 	    maintenance, &compaction->rewrite, pick->output_level);
 	compaction->rewrite.disk_left_min = maintenance->space.floor_bytes;
+	if (pick->shadow_count > 0)
+		compaction->rewrite.hidden_above =
+		    pick->inputs[0]->summary.sequence_max;
 	/*
 	 * While this runs nothing else removes tables, so the levels below
 	 * can be borrowed: flushes only add to level 0. The arrays of level
@@ -303,7 +306,9 @@ take_compaction(
 	struct pick *pick = &compaction->pick;
 	enum status status;
 
-	maintenance->compaction_failed_bytes = 0;
+	/* A small one that fits does not show that the great one would. */
+	if (pick->shadow_count == 0)
+		maintenance->compaction_failed_bytes = 0;
 	if (compaction->task.status != STATUS_OK) {
 		if (compaction->task.status == STATUS_NO_SPACE)
 			maintenance->compaction_failed_bytes =
@@ -322,7 +327,8 @@ take_compaction(
 		metrics_add(METRIC_COMPACTION_READ_BYTES, 0, 0,
 		    pick->inputs[i]->summary.size_bytes);
 	status = tree_install_tables(maintenance->tree, pick->inputs,
-	    pick->input_count, result->tables, result->count, err);
+	    pick->input_count - pick->shadow_count, result->tables,
+	    result->count, err);
 	result->count = 0;
 	rewrite_result_deinit(result);
 	compaction_pick_deinit(pick);

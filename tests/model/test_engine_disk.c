@@ -315,11 +315,12 @@ be_crowded_out(struct stage *stage)
 	struct error err;
 
 	fill_others(stage);
-	pass(stage, 30);
+	pass(stage, 2);
 	CU_ASSERT_EQUAL(put_some(stage, &err), STATUS_NO_SPACE);
-	CU_ASSERT_EQUAL(engine_driver_send(&stage->driver, &gone, 1, &err),
-	    STATUS_NO_SPACE);
-	stage->refused += 2;
+	stage->refused++;
+	/* Of that little there may soon be enough for deletes. */
+	(void)!engine_driver_send(&stage->driver, &gone, 1, &err);
+	pass(stage, 30);
 	check(stage);
 	restart(stage);
 	/* Compaction may free enough by itself. */
