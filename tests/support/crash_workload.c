@@ -72,6 +72,7 @@ add_step(struct crash_workload *work, unsigned writer, uint64_t number)
 	    .writer = writer,
 	    .number = number,
 	    .answered = work->writers[writer].answered,
+	    .opened_calls = work->opened_calls,
 	    .begun_calls = calls_now(work),
 	    .durable_calls = CRASH_NEVER,
 	};
@@ -436,6 +437,7 @@ start(struct crash_workload *work, struct error *err)
 	    .cache_bytes = 1 << 16,
 	};
 
+	work->opened_calls = calls_now(work);
 	if (engine_open(&work->engine_options, &work->engine, err) != STATUS_OK)
 		return err->code;
 	work->reader = view_reader_create(&reader);
@@ -497,10 +499,7 @@ halt(struct crash_workload *work, enum status *status, struct error *err)
 void
 crash_workload_stop(struct crash_workload *work)
 {
-	struct error ignored;
-	enum status status;
-
-	halt(work, &status, &ignored);
+	halt(work, &(enum status){STATUS_OK}, &(struct error){0});
 }
 
 /* A stop makes all that was answered durable, in any mode. */

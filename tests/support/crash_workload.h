@@ -36,6 +36,7 @@ struct crash_step {
 	uint64_t number; /* of the batch; 0: the writer's registration */
 	uint64_t answered; /* the writer had the replies up to this one */
 	uint64_t last_sequence;
+	uint64_t opened_calls; /* when its engine was opened */
 	uint64_t begun_calls; /* before it was sent */
 	uint64_t durable_calls; /* when it was promised; CRASH_NEVER: not yet */
 	uint64_t answered_ms; /* 0: not answered */
@@ -68,6 +69,7 @@ struct crash_workload {
 	} writers[CRASH_WRITERS];
 	unsigned busy_rounds; /* for so long nothing but writes */
 	unsigned restarts;
+	uint64_t opened_calls; /* when the engine was opened */
 	uint64_t repeats; /* batches sent again and answered alike */
 	struct batch_builder builder;
 };
