@@ -161,6 +161,7 @@ create_maintenance(struct engine *engine)
 	for (unsigned i = 0; i < LEVEL_COUNT; i++)
 		engine->pick.compression[i] = options->compression[i];
 	maintenance.pick = engine->pick;
+	maintenance.damage = &engine->damage;
 	engine->maintenance = maintenance_create(&maintenance, engine->tree);
 }
 
@@ -171,6 +172,7 @@ create_scrub(struct engine *engine)
 	    .fs = engine->options.fs,
 	    .shard_directory = engine->shard_directory,
 	    .store_id = engine->options.store_id,
+	    .damage = &engine->damage,
 	    .bytes_per_s = engine->options.scrub_bytes_per_s,
 	    .interval_ms = engine->options.scrub_interval_ms,
 	};
@@ -306,6 +308,7 @@ engine_close(struct engine *engine, struct error *err)
 		status = journal_commit(engine->journal, true, err);
 	maintenance_close(engine->maintenance);
 	scrub_close(engine->scrub);
+	damage_list_deinit(&engine->damage);
 	engine_checkpoint_close(engine);
 	journal_close(engine->journal);
 	apply_close(engine->apply);

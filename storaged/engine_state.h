@@ -13,6 +13,7 @@
 #include "storaged/compaction/pick.h"
 #include "storaged/engine.h"
 #include "storaged/engine_space.h"
+#include "storaged/manifest/damage_list.h"
 
 /* Memtables that may wait to be flushed: in recovery, and in service. */
 #define FROZEN_RECOVERY_MAX 2
@@ -39,6 +40,7 @@ struct engine {
 	struct journal_options journal_options;
 	struct journal *journal; /* NULL during recovery */
 	struct maintenance *maintenance;
+	struct damage_list damage; /* tables that were found damaged */
 	struct scrub *scrub; /* NULL: switched off */
 	struct engine_copy *copy; /* the checkpoint under way; else NULL */
 	struct stamp stamp;

@@ -26,7 +26,9 @@ engine_load(const struct engine *engine)
 	return (struct admission_load){
 	    .frozen_count = tree_frozen_count(engine->tree),
 	    .frozen_count_max = FROZEN_COUNT_MAX,
-	    .level0_count = catalog->levels[0].count,
+	    .level0_count = (engine->pick.stuck_levels & 1) == 0
+		? catalog->levels[0].count
+		: 0,
 	    .level0_count_max = LEVEL0_COUNT_MAX,
 	    .debt_bytes = compaction_debt_bytes(catalog, &engine->pick),
 	    .debt_bytes_max = 16 * engine->pick.level1_bytes_max,
@@ -154,6 +156,19 @@ publish_state(struct engine *engine)
 	metrics_set(METRIC_SEQUENCE, 0, 0, engine->applied_sequence);
 }
 
+/* Nobody is to wait for a compaction that damage makes impossible. */
+static void
+watch_damage(struct engine *engine)
+{
+	const struct catalog *catalog = tree_catalog(engine->tree);
+
+	damage_list_review(&engine->damage, catalog);
+	engine->pick.stuck_levels = engine->damage.count == 0
+	    ? 0
+	    : compaction_stuck_levels(catalog, &engine->pick);
+	metrics_set(METRIC_DAMAGED_TABLES, 0, 0, engine->damage.count);
+}
+
 enum status
 engine_tick(struct engine *engine, struct error *err)
 {
@@ -172,6 +187,7 @@ engine_tick(struct engine *engine, struct error *err)
 	engine_checkpoint_step(engine);
 	if (engine->scrub != NULL)
 		scrub_step(engine->scrub, tree_catalog(engine->tree), now_ms);
+	watch_damage(engine);
 	/* Readers' time must follow the guarded clock also without writes. */
 	(void)engine_now_ms(engine);
 	engine_watch_reclaim(engine, now_ms);
@@ -264,12 +280,13 @@ engine_status(const struct engine *engine, struct engine_status *out)
 	    .disk_reserve_bytes = reserve_held_bytes(engine->space.reserve),
 	    .disk_state = engine_space_state_name(engine),
 	    .writer_count = apply_writer_count(engine->apply),
-	    .scrub = {.damage = ""},
 	    .trouble = maintenance_trouble(engine->maintenance),
 	    .flush_trouble = maintenance_flush_trouble(engine->maintenance),
 	};
 	if (engine->scrub != NULL)
 		scrub_status(engine->scrub, &out->scrub);
+	out->scrub.damaged_tables = engine->damage.count;
+	out->scrub.damage = engine->damage.last;
 	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
 		out->levels[i].tables = catalog->levels[i].count;
 		out->levels[i].bytes = catalog->levels[i].bytes;

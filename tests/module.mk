@@ -4,6 +4,7 @@ ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
     tests/support/manual_clock.c
 $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_flush_trouble,storaged,$(ENGINE_SUPPORT))
+$(call test_program,model/test_table_damage,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_repair,storaged/inspect,$(ENGINE_SUPPORT))
 $(call test_program,model/test_inspect,storaged/inspect,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_checkpoint,storaged,$(ENGINE_SUPPORT))

@@ -14,6 +14,7 @@ struct compaction {
 	size_t count;
 	struct table_reader **readers;
 	struct range_set ranges;
+	struct iterator *entries; /* of read_through() */
 };
 
 /* Runs inside a bus guard. */
@@ -107,4 +108,44 @@ compaction_run(const struct rewrite_options *options,
 	mem_free(compaction.readers);
 	range_set_deinit(&compaction.ranges);
 	return status;
+}
+
+/* Runs inside a bus guard: what it acquires hangs on `compaction`. */
+static enum status
+read_through(void *context, struct error *err)
+{
+	struct compaction *compaction = context;
+	enum status status;
+
+	if (open_inputs(compaction, err) != STATUS_OK)
+		return err->code;
+	compaction->entries = table_iterator_create(compaction->readers[0]);
+	status = iterator_seek(compaction->entries, SLICE_EMPTY, err);
+	while (status == STATUS_OK && compaction->entries->valid)
+		status = iterator_next(compaction->entries, err);
+	return status;
+}
+
+struct error *
+compaction_find_damage(const struct rewrite_options *options,
+    struct table_file *const *inputs, size_t count)
+{
+	struct error *errors = mem_new_array(count, sizeof(*errors));
+
+	for (size_t i = 0; i < count; i++) {
+		struct table_reader *reader = NULL;
+		struct compaction compaction = {
+		    .options = options,
+		    .inputs = &inputs[i],
+		    .count = 1,
+		    .readers = &reader,
+		};
+
+		errors[i].code =
+		    bus_guard_run(read_through, &compaction, &errors[i]);
+		iterator_close(compaction.entries);
+		table_reader_close(reader);
+		range_set_deinit(&compaction.ranges);
+	}
+	return errors;
 }

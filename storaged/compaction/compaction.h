@@ -20,4 +20,12 @@ enum status compaction_run(const struct rewrite_options *options,
     const atomic_bool *stop, struct rewrite_result *result,
     struct error *err) MUST_CHECK;
 
+/*
+ * Why a compaction could not read its inputs: reads each of them to the end.
+ * Gives an array with as many errors as inputs, for the caller to free, whose
+ * code is STATUS_OK where a table is sound.
+ */
+struct error *compaction_find_damage(const struct rewrite_options *options,
+    struct table_file *const *inputs, size_t count);
+
 #endif

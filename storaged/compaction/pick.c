@@ -1,6 +1,5 @@
 #include "storaged/compaction/pick.h"
 
-#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "storaged/compaction/reclaim.h"
 
@@ -85,9 +84,11 @@ may_move(const struct pick *pick, const struct pick_options *options)
 	for (size_t i = 0; i < pick->input_count; i++) {
 		const struct table_file *table = pick->inputs[i];
 
+		/* What is damaged cannot be compressed in any other way. */
 		if (table->level == pick->output_level ||
-		    table->compression !=
-			options->compression[pick->output_level] ||
+		    (table->compression !=
+			    options->compression[pick->output_level] &&
+			!table->damaged) ||
 		    overlaps_any(pick->inputs, pick->input_count, table))
 			return false;
 	}
@@ -108,13 +109,6 @@ compaction_pick_oldest(const struct catalog *catalog,
 	if (may_move(&pick, options))
 		pick.kind = PICK_MOVE;
 	return pick;
-}
-
-static struct pick
-pick_level0(const struct catalog *catalog, const struct pick_options *options)
-{
-	return compaction_pick_oldest(
-	    catalog, options, catalog->levels[0].count);
 }
 
 static uint64_t
@@ -143,6 +137,103 @@ pick_table(const struct catalog *catalog, const struct pick_options *options,
 	return pick;
 }
 
+/* The first input that is damaged; NULL if none is. */
+static struct table_file *
+damaged_input(const struct pick *pick)
+{
+	for (size_t i = 0; i < pick->input_count; i++) {
+		if (pick->inputs[i]->damaged)
+			return pick->inputs[i];
+	}
+	return NULL;
+}
+
+bool
+compaction_pick_can_run(const struct pick *pick)
+{
+	return pick->kind != PICK_REWRITE || damaged_input(pick) == NULL;
+}
+
+/*
+ * One step to get `table`, which is damaged and the oldest of its level that
+ * matters, out of the way of what cannot be merged with it: it sinks to the
+ * next level, which needs no reading, once what it touches there has sunk
+ * itself. What is newer stays above it all the time.
+ */
+static struct pick
+make_way(const struct catalog *catalog, const struct pick_options *options,
+    struct table_file *table)
+{
+	/* Each turn looks at a deeper table than the one before. */
+	while (table->level + 1 < LEVEL_COUNT) {
+		struct pick pick = pick_table(catalog, options, table);
+		struct table_file *under;
+
+		if (pick.kind == PICK_MOVE)
+			return pick;
+		under = pick.inputs[1];
+		compaction_pick_deinit(&pick);
+		if (!under->damaged && under->level + 1 < LEVEL_COUNT) {
+			pick = pick_table(catalog, options, under);
+			if (compaction_pick_can_run(&pick))
+				return pick;
+			under = damaged_input(&pick);
+			compaction_pick_deinit(&pick);
+		}
+		table = under;
+	}
+	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0, 0};
+}
+
+/* How many tables of level 0 are older than any damaged one. */
+static size_t
+count_older_than_damage(const struct level *level0)
+{
+	size_t count = 0;
+
+	while (count < level0->count &&
+	    !level0->tables[level0->count - 1 - count]->damaged)
+		count++;
+	return count;
+}
+
+/*
+ * All of level 0. But nothing of it may pass over a damaged table: then what
+ * is older goes alone, and after that the damaged one.
+ */
+static struct pick
+pick_level0(const struct catalog *catalog, const struct pick_options *options)
+{
+	const struct level *level = &catalog->levels[0];
+	size_t count = count_older_than_damage(level);
+	struct table_file *damaged;
+	struct pick pick;
+
+	if (count == 0)
+		return make_way(
+		    catalog, options, level->tables[level->count - 1]);
+	pick = compaction_pick_oldest(catalog, options, count);
+	if (compaction_pick_can_run(&pick))
+		return pick;
+	damaged = damaged_input(&pick);
+	compaction_pick_deinit(&pick);
+	return make_way(catalog, options, damaged);
+}
+
+/* True if it has to be merged with others, and one of them is damaged. */
+static bool
+is_stuck(const struct level *next, const struct table_file *table)
+{
+	size_t t = level_first_behind(next, table_file_first_key(table));
+
+	for (; t < next->count && table_file_overlaps(next->tables[t], table);
+	     t++) {
+		if (table->damaged || next->tables[t]->damaged)
+			return true;
+	}
+	return false;
+}
+
 /* The table that costs the fewest bytes of the next level for each own. */
 static struct pick
 pick_deeper(const struct catalog *catalog, const struct pick_options *options,
@@ -152,19 +243,39 @@ pick_deeper(const struct catalog *catalog, const struct pick_options *options,
 	const struct level *next = &catalog->levels[number + 1];
 	struct table_file *best = NULL;
 	double best_cost = 0;
+	struct pick pick = {PICK_NOTHING, 0, 0, NULL, 0, 0};
 
 	for (size_t t = 0; t < level->count; t++) {
 		struct table_file *table = level->tables[t];
 		double cost = (double)overlapping_bytes(next, table) /
 		    (double)(table->summary.size_bytes + 1);
 
+		if (is_stuck(next, table))
+			continue;
 		if (best == NULL || cost < best_cost) {
 			best = table;
 			best_cost = cost;
 		}
 	}
-	CHECK(best != NULL);
-	return pick_table(catalog, options, best);
+	if (best != NULL)
+		return pick_table(catalog, options, best);
+	for (size_t t = 0; t < level->count && pick.kind == PICK_NOTHING; t++) {
+		struct pick stuck =
+		    pick_table(catalog, options, level->tables[t]);
+
+		pick = make_way(catalog, options, damaged_input(&stuck));
+		compaction_pick_deinit(&stuck);
+	}
+	return pick;
+}
+
+/* A level with tables: what is to go from it to the next one. */
+static struct pick
+pick_of_level(const struct catalog *catalog, const struct pick_options *options,
+    unsigned level)
+{
+	return level == 0 ? pick_level0(catalog, options)
+			  : pick_deeper(catalog, options, level);
 }
 
 /* The rewrite that gets rid of what is gone in `table`. */
@@ -177,12 +288,16 @@ compaction_pick_garbage(const struct catalog *catalog,
 
 	if (table->level > 0 && nothing_below(catalog, table->level, table)) {
 		compaction_pick_add(&pick, table);
-		return pick;
+	} else {
+		pick = table->level == 0
+		    ? compaction_pick_oldest(
+			  catalog, options, catalog->levels[0].count)
+		    : pick_table(catalog, options, table);
+		/* A move would keep the garbage. */
+		pick.kind = PICK_REWRITE;
 	}
-	pick = table->level == 0 ? pick_level0(catalog, options)
-				 : pick_table(catalog, options, table);
-	/* A move would keep the garbage. */
-	pick.kind = PICK_REWRITE;
+	if (!compaction_pick_can_run(&pick))
+		compaction_pick_deinit(&pick);
 	return pick;
 }
 
@@ -202,19 +317,13 @@ level0_score(const struct catalog *catalog, const struct pick_options *options)
 	return (double)level->count / (double)options->level0_count_trigger;
 }
 
-struct pick
-compaction_pick(
-    const struct catalog *catalog, const struct pick_options *options)
+/* The level furthest over its limit but for the `tried`; else LEVEL_COUNT. */
+static unsigned
+find_due(const struct catalog *catalog, const struct pick_options *options,
+    unsigned tried)
 {
-	struct pick pick = {PICK_DROP, 0, 0, NULL, 0, 0};
-	struct table_file *garbage;
 	double worst = 1.0;
 	unsigned due = LEVEL_COUNT;
-
-	/* What costs nothing comes first, and may spare the rest. */
-	pick.inputs = reclaim_find_void(catalog, &pick.input_count);
-	if (pick.input_count > 0)
-		return pick;
 
 	/* The last level has no limit: there is nowhere to go from it. */
 	for (unsigned i = 0; i + 1 < LEVEL_COUNT; i++) {
@@ -223,19 +332,43 @@ compaction_pick(
 				      : (double)level->bytes /
 			(double)level_bytes_max(options, i);
 
-		if (level->count > 0 && score >= worst) {
+		if (level->count > 0 && score >= worst &&
+		    (tried & 1u << i) == 0) {
 			worst = score;
 			due = i;
 		}
 	}
-	if (due == 0)
-		return pick_level0(catalog, options);
-	if (due < LEVEL_COUNT)
-		return pick_deeper(catalog, options, due);
-	garbage = reclaim_find_worth(catalog, options->quiet);
-	if (garbage != NULL)
-		return compaction_pick_garbage(catalog, options, garbage);
-	return (struct pick){PICK_NOTHING, 0, 0, NULL, 0, 0};
+	return due;
+}
+
+struct pick
+compaction_pick(
+    const struct catalog *catalog, const struct pick_options *options)
+{
+	struct pick pick = {PICK_DROP, 0, 0, NULL, 0, 0};
+	struct table_file *garbage;
+	unsigned tried = 0;
+	unsigned due;
+
+	/* What costs nothing comes first, and may spare the rest. */
+	pick.inputs = reclaim_find_void(catalog, &pick.input_count);
+	if (pick.input_count > 0)
+		return pick;
+
+	while ((due = find_due(catalog, options, tried)) < LEVEL_COUNT) {
+		pick = pick_of_level(catalog, options, due);
+		if (pick.kind != PICK_NOTHING)
+			return pick;
+		tried |= 1u << due;
+	}
+	for (size_t skipped = 0;; skipped++) {
+		garbage = reclaim_find_worth(catalog, options->quiet, skipped);
+		if (garbage == NULL)
+			return (struct pick){PICK_NOTHING, 0, 0, NULL, 0, 0};
+		pick = compaction_pick_garbage(catalog, options, garbage);
+		if (pick.kind != PICK_NOTHING)
+			return pick;
+	}
 }
 
 void
@@ -249,13 +382,33 @@ uint64_t
 compaction_debt_bytes(
     const struct catalog *catalog, const struct pick_options *options)
 {
-	uint64_t debt = catalog->levels[0].bytes;
+	uint64_t debt = 0;
 
-	for (unsigned i = 1; i + 1 < LEVEL_COUNT; i++) {
-		uint64_t limit = level_bytes_max(options, i);
+	for (unsigned i = 0; i + 1 < LEVEL_COUNT; i++) {
+		uint64_t limit = i == 0 ? 0 : level_bytes_max(options, i);
 
-		if (catalog->levels[i].bytes > limit)
+		if (catalog->levels[i].bytes > limit &&
+		    (options->stuck_levels & 1u << i) == 0)
 			debt += catalog->levels[i].bytes - limit;
 	}
 	return debt;
+}
+
+unsigned
+compaction_stuck_levels(
+    const struct catalog *catalog, const struct pick_options *options)
+{
+	unsigned stuck = 0;
+
+	for (unsigned i = 0; i + 1 < LEVEL_COUNT; i++) {
+		struct pick pick;
+
+		if (catalog->levels[i].count == 0)
+			continue;
+		pick = pick_of_level(catalog, options, i);
+		if (pick.kind == PICK_NOTHING)
+			stuck |= 1u << i;
+		compaction_pick_deinit(&pick);
+	}
+	return stuck;
 }

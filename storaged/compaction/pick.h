@@ -8,6 +8,9 @@
  * which much has expired or been deleted is rewritten, so that space comes
  * back also when nobody writes (reclaim.h).
  *
+ * A table that cannot be read is in no rewrite: it sinks below what has to
+ * pass it, and only what can neither go past it nor push it deeper waits.
+ *
  * Threads  Pure; the engine's thread.
  */
 #ifndef STORAGED_COMPACTION_PICK_H
@@ -24,6 +27,7 @@ struct pick_options {
 	uint64_t level1_bytes_max;
 	unsigned level_multiplier;
 	bool quiet; /* nothing has been flushed for a while */
+	unsigned stuck_levels; /* a bit each; they make no debt */
 	enum compression compression[LEVEL_COUNT];
 };
 
@@ -55,11 +59,14 @@ struct pick compaction_pick(
     const struct catalog *catalog, const struct pick_options *options);
 void compaction_pick_deinit(struct pick *pick);
 
-/* The `count` oldest tables of level 0 go to level 1. */
+/* False for a rewrite of what has been found damaged. */
+bool compaction_pick_can_run(const struct pick *pick);
+
+/* The `count` oldest tables of level 0 go to level 1, damaged or not. */
 struct pick compaction_pick_oldest(const struct catalog *catalog,
     const struct pick_options *options, size_t count);
 
-/* What rids `table` of what is deleted or expired in it, or moves it on. */
+/* The rewrite that rids `table` of what is gone in it, if it can be read. */
 struct pick compaction_pick_garbage(const struct catalog *catalog,
     const struct pick_options *options, struct table_file *table);
 
@@ -68,6 +75,10 @@ struct pick compaction_pick_garbage(const struct catalog *catalog,
  * what write admission goes by.
  */
 uint64_t compaction_debt_bytes(
+    const struct catalog *catalog, const struct pick_options *options);
+
+/* The levels, a bit each, from which nothing can go on for damage. */
+unsigned compaction_stuck_levels(
     const struct catalog *catalog, const struct pick_options *options);
 
 #endif

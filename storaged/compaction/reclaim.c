@@ -173,7 +173,7 @@ is_worth(const struct table_file *table, uint64_t clock_ms)
 }
 
 struct table_file *
-reclaim_find_worth(const struct catalog *catalog, bool quiet)
+reclaim_find_worth(const struct catalog *catalog, bool quiet, size_t skipped)
 {
 	static const struct found nothing = {0};
 	uint64_t clock_ms = catalog->recovery.clock_ms;
@@ -184,9 +184,11 @@ reclaim_find_worth(const struct catalog *catalog, bool quiet)
 		for (size_t t = level->count; t-- > 0;) {
 			struct table_file *table = level->tables[t];
 
-			if (is_worth(table, clock_ms) ||
-			    (quiet && table->summary.range_count > 0 &&
-				!hides_nothing(catalog, &nothing, table, t)))
+			if (!is_worth(table, clock_ms) &&
+			    (!quiet || table->summary.range_count == 0 ||
+				hides_nothing(catalog, &nothing, table, t)))
+				continue;
+			if (skipped-- == 0)
 				return table;
 		}
 	}

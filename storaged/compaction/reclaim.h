@@ -37,11 +37,12 @@ struct table_file **
 reclaim_find_void(const struct catalog *catalog, size_t *count);
 
 /*
- * A table that is worth a rewrite; NULL if none is. Where it is `quiet`, so
- * that no flush comes and pushes them on, range tombstones are reason enough.
+ * A table that is worth a rewrite, but for the first `skipped` of them; NULL
+ * if there is no more. Where it is `quiet`, so that no flush comes and pushes
+ * them on, range tombstones are reason enough.
  */
 struct table_file *
-reclaim_find_worth(const struct catalog *catalog, bool quiet);
+reclaim_find_worth(const struct catalog *catalog, bool quiet, size_t skipped);
 
 /*
  * Expired bytes that only wait for the recovery point's clock to get to

@@ -104,8 +104,9 @@ pick_of_level0(const struct catalog *catalog,
 		struct pick pick =
 		    compaction_pick_oldest(catalog, options, count);
 
-		if (pick.kind != PICK_REWRITE ||
-		    shortage_input_bytes(&pick) <= budget_bytes)
+		if (compaction_pick_can_run(&pick) &&
+		    (pick.kind != PICK_REWRITE ||
+			shortage_input_bytes(&pick) <= budget_bytes))
 			return pick;
 		compaction_pick_deinit(&pick);
 	}
@@ -137,7 +138,7 @@ pick_shadowed(const struct catalog *catalog, struct table_file *table)
 		hides |= summary->number > table->summary.number &&
 		    (summary->tombstone_count > 0 || summary->range_count > 0);
 	}
-	if (!hides)
+	if (!hides || !compaction_pick_can_run(&pick))
 		compaction_pick_deinit(&pick);
 	return pick;
 }

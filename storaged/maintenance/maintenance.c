@@ -16,6 +16,7 @@
 #include "storaged/compaction/compaction.h"
 #include "storaged/compaction/shortage.h"
 #include "storaged/flush/flush.h"
+#include "storaged/manifest/damage_list.h"
 #include "storaged/tree/tree.h"
 
 /* What fails is tried again after this; the wait doubles up to the most. */
@@ -71,6 +72,7 @@ struct maintenance {
 		struct pick pick;
 		struct older_tables older;
 		struct rewrite_result result;
+		struct error *damage; /* of each input, if it failed */
 	} compaction;
 	struct memtable_task {
 		struct task task;
@@ -119,10 +121,11 @@ task_init(struct maintenance *maintenance, struct task *task,
 }
 
 /*
- * Notes a failure that may pass; gives back one that will not. What was made
- * of damaged input cannot get better by trying again. And after a failed sync
- * the disk is not to be trusted with anything more: recovery finds out what
- * it has, from the files alone.
+ * Notes a failure that may pass; gives back one that will not. A memtable that
+ * is damaged does not get better by trying again, but recovery makes it anew.
+ * (Damaged tables are left alone: damage_list_mark().) After a failed sync the
+ * disk is not to be trusted with anything more: recovery finds out what it
+ * has, from the files alone.
  */
 static enum status
 task_failed(
@@ -130,7 +133,9 @@ task_failed(
 {
 	uint64_t retry_ms;
 
-	if (task->status == STATUS_CORRUPT || task->status == STATUS_UNSYNCED) {
+	if (task->status == STATUS_UNSYNCED ||
+	    (task->status == STATUS_CORRUPT &&
+		task != &task->owner->compaction.task)) {
 		error_copy(err, &task->error);
 		return error_wrap(err, "%s", what);
 	}
@@ -270,6 +275,11 @@ run_compaction(struct job *job)
 		compaction->pick.input_count, &compaction->older,
 		background_stop(compaction->task.owner->background),
 		&compaction->result, &compaction->task.error);
+	if (compaction->task.status == STATUS_CORRUPT ||
+	    compaction->task.status == STATUS_IO)
+		compaction->damage =
+		    compaction_find_damage(&compaction->rewrite,
+			compaction->pick.inputs, compaction->pick.input_count);
 }
 
 static void
@@ -305,6 +315,7 @@ take_compaction(
 	struct rewrite_result *result = &compaction->result;
 	struct pick *pick = &compaction->pick;
 	enum status status;
+	bool damaged;
 
 	/* A small one that fits does not show that the great one would. */
 	if (pick->shadow_count == 0)
@@ -313,9 +324,15 @@ take_compaction(
 		if (compaction->task.status == STATUS_NO_SPACE)
 			maintenance->compaction_failed_bytes =
 			    shortage_input_bytes(pick);
+		damaged = damage_list_mark(maintenance->options.damage,
+		    pick->inputs, compaction->damage, pick->input_count);
+		mem_free(compaction->damage);
+		compaction->damage = NULL;
 		compaction_pick_deinit(pick);
-		return task_failed(
-		    &compaction->task, "compaction", now_ms, err);
+		/* What can be done without those is begun at once. */
+		return damaged
+		    ? STATUS_OK
+		    : task_failed(&compaction->task, "compaction", now_ms, err);
 	}
 	metrics_add(METRIC_COMPACTIONS, pick->level, 0, 1);
 	metrics_add(
@@ -752,6 +769,7 @@ maintenance_close(struct maintenance *maintenance)
 	rewrite_result_deinit(&maintenance->flush.result);
 	rewrite_result_deinit(&maintenance->compaction.result);
 	compaction_pick_deinit(&maintenance->compaction.pick);
+	mem_free(maintenance->compaction.damage);
 	memtable_writer_close(maintenance->memtable.made);
 	journal_spare_close(maintenance->segment.made);
 	mem_free(maintenance);

@@ -21,6 +21,7 @@
 #include "storaged/compaction/pick.h"
 
 struct background;
+struct damage_list;
 struct journal;
 struct maintenance;
 struct tree;
@@ -38,6 +39,7 @@ struct maintenance_options {
 	size_t block_bytes;
 	uint64_t table_bytes_max;
 	struct pick_options pick;
+	struct damage_list *damage; /* borrowed; notes what is found */
 	bool threads; /* false: jobs run inside maintenance_step() */
 };
 

@@ -108,6 +108,19 @@ level_first_behind(const struct level *level, struct slice key)
 	return low;
 }
 
+const struct table_file *
+catalog_find(const struct catalog *catalog, uint64_t number)
+{
+	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
+		for (size_t t = 0; t < catalog->levels[i].count; t++) {
+			if (catalog->levels[i].tables[t]->summary.number ==
+			    number)
+				return catalog->levels[i].tables[t];
+		}
+	}
+	return NULL;
+}
+
 struct table_file *
 catalog_remove(struct catalog *catalog, uint64_t number)
 {

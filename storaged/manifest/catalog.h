@@ -56,6 +56,10 @@ size_t level_first_behind(const struct level *level, struct slice key);
 /* Takes `table` into its level. */
 void catalog_add(struct catalog *catalog, struct table_file *table);
 
+/* Table `number`, borrowed; NULL if not there. */
+const struct table_file *
+catalog_find(const struct catalog *catalog, uint64_t number);
+
 /* Removes table `number` and gives it to the caller; NULL if not there. */
 struct table_file *catalog_remove(struct catalog *catalog, uint64_t number);
 

@@ -3,8 +3,8 @@
  *
  * Ownership  table_file_create() takes the summary's buffers; the catalog
  *            owns table files that are current, a job those it has made.
- * Threads    Immutable but for `level` and `busy`, which belong to the
- *            engine's thread; jobs read the rest.
+ * Threads    Immutable but for `level`, `busy` and `damaged`, which belong to
+ *            the engine's thread; jobs read the rest.
  */
 #ifndef STORAGED_MANIFEST_TABLE_FILE_H
 #define STORAGED_MANIFEST_TABLE_FILE_H
@@ -21,6 +21,7 @@ struct table_file {
 	enum compression compression;
 	unsigned level;
 	bool busy; /* an input of the compaction that runs */
+	bool damaged; /* no compaction can read it */
 };
 
 /* Takes the buffers of `summary`, which is empty afterwards. */

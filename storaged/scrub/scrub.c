@@ -1,7 +1,6 @@
 #include "storaged/scrub/scrub.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
@@ -11,6 +10,7 @@
 #include "common/os/path.h"
 #include "storaged/background/background.h"
 #include "storaged/manifest/catalog.h"
+#include "storaged/manifest/damage_list.h"
 
 /* Read at a time: few system calls, and the end comes soon when asked for. */
 #define SLICE_BYTES_MIN ((uint64_t)256 << 10)
@@ -39,9 +39,6 @@ struct scrub {
 	uint64_t read_bytes; /* of the table under way */
 	uint64_t allowance; /* bytes that may be read now */
 	uint64_t allowance_ms;
-	uint64_t *damaged; /* numbers */
-	size_t damaged_count;
-	char damage[ERROR_TEXT_BYTES_MAX];
 	struct scrub_status counts;
 };
 
@@ -81,21 +78,7 @@ scrub_close(struct scrub *scrub)
 	if (scrub == NULL)
 		return;
 	table_scrub_close(scrub->table);
-	mem_free(scrub->damaged);
 	mem_free(scrub);
-}
-
-static const struct table_file *
-find_table(const struct catalog *catalog, uint64_t number)
-{
-	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
-		for (size_t t = 0; t < catalog->levels[i].count; t++) {
-			if (catalog->levels[i].tables[t]->summary.number ==
-			    number)
-				return catalog->levels[i].tables[t];
-		}
-	}
-	return NULL;
 }
 
 /* The table with the least number after the last one, before the end. */
@@ -132,20 +115,10 @@ end_table(struct scrub *scrub)
 static void
 note_damage(struct scrub *scrub)
 {
-	size_t place = 0;
-
 	scrub->counts.error_count++;
 	metrics_add(METRIC_SCRUB_ERRORS, 0, 0, 1);
 	log_event(LOG_ERROR, "scrub_damage", "error=\"%s\"", scrub->error.text);
-	snprintf(scrub->damage, sizeof(scrub->damage), "%s", scrub->error.text);
-	while (place < scrub->damaged_count &&
-	    scrub->damaged[place] != scrub->number)
-		place++;
-	if (place < scrub->damaged_count)
-		return;
-	scrub->damaged = mem_resize(scrub->damaged,
-	    (scrub->damaged_count + 1) * sizeof(*scrub->damaged));
-	scrub->damaged[scrub->damaged_count++] = scrub->number;
+	damage_list_add(scrub->options.damage, scrub->number, &scrub->error);
 }
 
 static void
@@ -159,25 +132,10 @@ take_slice(struct scrub *scrub, const struct catalog *catalog)
 	metrics_add(METRIC_SCRUB_BYTES, 0, 0, read);
 	/* What a compaction has replaced since then harms nobody. */
 	if (scrub->status != STATUS_OK &&
-	    find_table(catalog, scrub->number) != NULL)
+	    catalog_find(catalog, scrub->number) != NULL)
 		note_damage(scrub);
 	if (scrub->status != STATUS_OK || scrub->is_done)
 		end_table(scrub);
-}
-
-/* Forgets damage whose table is gone. */
-static void
-review_damage(struct scrub *scrub, const struct catalog *catalog)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < scrub->damaged_count; i++) {
-		if (find_table(catalog, scrub->damaged[i]) != NULL)
-			scrub->damaged[kept++] = scrub->damaged[i];
-	}
-	scrub->damaged_count = kept;
-	if (kept == 0)
-		scrub->damage[0] = '\0';
 }
 
 static uint64_t
@@ -262,7 +220,6 @@ show(const struct scrub *scrub)
 	scrub_status(scrub, &status);
 	metrics_set(METRIC_SCRUB_ROUND_BYTES, 0, 0, status.round_bytes);
 	metrics_set(METRIC_SCRUB_DONE_BYTES, 0, 0, status.done_bytes);
-	metrics_set(METRIC_DAMAGED_TABLES, 0, 0, status.damaged_tables);
 }
 
 void
@@ -273,8 +230,6 @@ scrub_step(struct scrub *scrub, const struct catalog *catalog, uint64_t now_ms)
 	add_allowance(scrub, now_ms);
 	if (scrub->finished)
 		take_slice(scrub, catalog);
-	if (scrub->damaged_count > 0)
-		review_damage(scrub, catalog);
 	show(scrub);
 	if (scrub->running || scrub->allowance < SLICE_BYTES_MIN)
 		return;
@@ -305,6 +260,4 @@ scrub_status(const struct scrub *scrub, struct scrub_status *out)
 	    scrub->in_round ? scrub->finished_bytes + scrub->read_bytes : 0;
 	if (out->done_bytes > out->round_bytes)
 		out->done_bytes = out->round_bytes;
-	out->damaged_tables = scrub->damaged_count;
-	out->damage = scrub->damage;
 }

@@ -1,4 +1,7 @@
-/* scrub_status - how far the scrub is, and what it has found: a plain value. */
+/*
+ * scrub_status - how far the scrub is, and what it and compactions have found:
+ * a plain value.
+ */
 #ifndef STORAGED_SCRUB_SCRUB_STATUS_H
 #define STORAGED_SCRUB_SCRUB_STATUS_H
 

@@ -60,8 +60,9 @@ check_block(const struct table_reader *reader, uint64_t number,
 	if (checksum32(slice_of(block->bytes, block->stored_size + 4),
 		table_seed(reader->footer.number, TABLE_SEED_BLOCK, number)) !=
 	    u32_load(trailer + 4))
-		return table_reader_block_error(
-		    number, "checksum mismatch", err);
+		return error_set(err, STATUS_CORRUPT,
+		    "block %" PRIu64 " at offset %td: checksum mismatch",
+		    number, block->bytes - reader->map);
 	if (compression >= COMPRESSION_COUNT ||
 	    (compression == COMPRESSION_NONE) !=
 		(block->stored_size == block->raw_size))

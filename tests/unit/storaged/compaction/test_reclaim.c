@@ -151,14 +151,14 @@ half_expired_is_worth_a_rewrite(void)
 	struct table_file *table = add(&catalog, 1, "a", "c");
 
 	expire(table, 49, NOW - 100, 10, NOW * 9);
-	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true));
+	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true, 0));
 	expire(table, 50, NOW - 100, 10, NOW * 9);
-	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, false), table);
+	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, false, 0), table);
 	/* Few entries, but most of the bytes. */
 	expire(table, 5, NOW - 100, 10, NOW * 9);
 	table->summary.deadlines.steps[0].raw_bytes = 500;
 	table->summary.deadlines.steps[1].raw_bytes = 600;
-	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, false), table);
+	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, false, 0), table);
 	catalog_deinit(&catalog);
 }
 
@@ -169,9 +169,9 @@ the_less_has_expired_the_later_it_is_rewritten(void)
 	struct table_file *table = add(&catalog, 1, "a", "c");
 
 	expire(table, 10, NOW, 10, NOW * 100);
-	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true));
+	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true, 0));
 	catalog.recovery.clock_ms++;
-	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, false), table);
+	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, false, 0), table);
 	catalog_deinit(&catalog);
 }
 
@@ -182,11 +182,11 @@ what_is_soon_void_is_waited_for(void)
 	struct table_file *table = add(&catalog, 1, "a", "c");
 
 	expire(table, 60, NOW - 50000, 40, NOW + 50000);
-	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true));
+	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true, 0));
 	expire(table, 60, NOW - 50000, 40, NOW + 50001);
-	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, true), table);
+	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, true, 0), table);
 	expire(table, 60, NOW - 50000, 39, NOW + 50000);
-	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, true), table);
+	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, true, 0), table);
 	catalog_deinit(&catalog);
 }
 
@@ -198,10 +198,10 @@ range_tombstones_are_pushed_on_when_it_is_quiet(void)
 	struct pick pick;
 
 	table->summary.range_count = 1;
-	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true));
+	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, true, 0));
 	add(&catalog, 2, "k", "l");
-	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, false));
-	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, true), table);
+	CU_ASSERT_PTR_NULL(reclaim_find_worth(&catalog, false, 0));
+	CU_ASSERT_PTR_EQUAL(reclaim_find_worth(&catalog, true, 0), table);
 	pick = compaction_pick(&catalog, &options);
 	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
 	compaction_pick_deinit(&pick);
