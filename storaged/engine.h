@@ -51,7 +51,7 @@ struct engine_options {
 	uint64_t level1_bytes_max; /* 8 memtables, at least 64 MiB */
 	uint64_t journal_segment_bytes; /* 2 memtables, 4 to 64 MiB */
 	uint64_t manifest_bytes_min; /* 1 MiB; a shorter one is not renewed */
-	size_t block_bytes; /* 4 KiB */
+	size_t block_bytes; /* as table_builder.h has it */
 	size_t cache_bytes; /* 32 MiB of decompressed blocks */
 	/* Of disk space, as commit/space.h has it; by default by the disk. */
 	uint64_t disk_soft_bytes; /* less left: only deletes are taken */

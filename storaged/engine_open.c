@@ -54,8 +54,6 @@ fill_defaults(struct engine_options *options)
 	    segment_bytes / JOURNAL_SEGMENT_UNIT * JOURNAL_SEGMENT_UNIT;
 	if (options->manifest_bytes_min == 0)
 		options->manifest_bytes_min = MIB;
-	if (options->block_bytes == 0)
-		options->block_bytes = 4096;
 	if (options->cache_bytes == 0)
 		options->cache_bytes = 32 * MIB;
 	if (options->scrub_interval_ms == 0)

@@ -363,7 +363,6 @@ merge_level(struct repair *repair, struct level *level,
 	    .shard_directory = repair->folder->shard_directory,
 	    .store_id = repair->folder->store_id,
 	    .next_number = &repair->next_number,
-	    .block_bytes = TABLE_BLOCK_BYTES_DEFAULT,
 	    .table_bytes_max = TABLE_BYTES_MAX,
 	    .level = 1,
 	};

@@ -1,11 +1,13 @@
 /*
- * The raw bytes of one block, and what decompression makes of stored ones. The
- * first byte says which: 0 raw, else a compression. Entries lie in the block;
- * one that is read and written again is the same; a seek in a block whose keys
- * ascend finds the first that is not less.
+ * The raw bytes of one block, and what decompressing and unpacking make of
+ * others. The first byte says which: 0 raw, 1 and 2 a compression, 3 packed.
+ * What was unpacked is packed and unpacked to the same. Entries lie in the
+ * block; one that is read and written again is the same; a seek in a block
+ * whose keys ascend finds the first that is not less.
  */
 #include "common/base/mem.h"
-#include "common/lsm/table/compression.h"
+#include "common/lsm/table/block_codec.h"
+#include "common/lsm/table/block_pack.h"
 #include "common/codec/checksum.h"
 #include "common/lsm/table/table_block.h"
 #include "tests/fuzz/fuzz.h"
@@ -13,6 +15,7 @@
 
 #define RAW_BYTES_MAX 20000
 #define COUNT_MAX 2000
+#define FORM_PACKED 3
 
 struct walk {
 	struct block_view view;
@@ -81,7 +84,20 @@ seek(const struct walk *walk, struct slice key)
 }
 
 static void
-read_block(struct slice raw)
+pack_again(const struct block_view *view, struct slice raw)
+{
+	uint8_t *packed = mem_new(raw.size + BLOCK_PACK_BYTES_MORE);
+	uint8_t *again = mem_new(raw.size);
+	size_t size = block_pack(view, raw.size, packed);
+
+	CHECK(block_unpack(slice_of(packed, size), again, raw.size));
+	CHECK(memcmp(raw.data, again, raw.size) == 0);
+	mem_free(packed);
+	mem_free(again);
+}
+
+static void
+read_block(struct slice raw, bool is_unpacked)
 {
 	struct walk *walk;
 
@@ -95,48 +111,49 @@ read_block(struct slice raw)
 		seek(walk, slice_of("k", 1));
 		for (uint32_t i = 0; i < walk->count && i < 50; i++)
 			seek(walk, walk->entries[i].key);
+		if (is_unpacked && walk->count == walk->view.count)
+			pack_again(&walk->view, raw);
 	}
 	mem_free(walk);
 }
 
 static void
+unpack(struct slice packed, size_t raw_size)
+{
+	uint8_t *raw = mem_new(raw_size);
+
+	if (block_unpack(packed, raw, raw_size))
+		read_block(slice_of(raw, raw_size), true);
+	mem_free(raw);
+}
+
+static void
 decompress(struct slice stored, enum compression compression, size_t raw_size)
 {
-	struct compressor *compressor = compressor_create();
+	struct block_codec *codec = block_codec_create();
 	uint8_t *raw = mem_new(raw_size);
-	uint8_t *packed = mem_new(2 * raw_size + 1000);
-	uint8_t *again = mem_new(raw_size);
-	size_t size;
 
-	if (compressor_decompress(
-		compressor, compression, stored, raw, raw_size)) {
-		size = compressor_compress(compressor, compression,
-		    slice_of(raw, raw_size), packed, 2 * raw_size + 1000);
-		CHECK(size > 0);
-		CHECK(compressor_decompress(compressor, compression,
-		    slice_of(packed, size), again, raw_size));
-		CHECK(memcmp(raw, again, raw_size) == 0);
-		read_block(slice_of(raw, raw_size));
-	}
+	if (block_codec_decode(codec, compression, stored, raw, raw_size))
+		read_block(slice_of(raw, raw_size), true);
 	mem_free(raw);
-	mem_free(packed);
-	mem_free(again);
-	compressor_close(compressor);
+	block_codec_close(codec);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice input = slice_of(data, size);
-	enum compression compression =
-	    (enum compression)fuzz_take_number(&input, 0, 2);
+	unsigned form = (unsigned)fuzz_take_number(&input, 0, 3);
 	size_t raw_size;
 
-	if (compression == COMPRESSION_NONE) {
-		read_block(input);
+	if (form == 0) {
+		read_block(input, false);
 		return 0;
 	}
 	raw_size = (size_t)fuzz_take_number(&input, 1, RAW_BYTES_MAX);
-	decompress(input, compression, raw_size);
+	if (form == FORM_PACKED)
+		unpack(input, raw_size);
+	else
+		decompress(input, (enum compression)form, raw_size);
 	return 0;
 }

@@ -2,6 +2,8 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/lsm/table/block_codec.h"
+#include "common/lsm/table/block_pack.h"
 #include "common/lsm/table/table_block.h"
 #include "common/lsm/table/table_footer.h"
 #include "common/os/file.h"
@@ -83,29 +85,45 @@ encode_block(const struct sample *sample, struct buffer *out)
 	buffer_commit(out, array_size);
 }
 
+static size_t
+pack_block(struct slice raw, uint8_t *out, size_t capacity)
+{
+	struct block_view view;
+
+	CHECK(raw.size + BLOCK_PACK_BYTES_MORE <= capacity);
+	CHECK(block_view_open(raw, &view));
+	return block_pack(&view, raw.size, out);
+}
+
 static void
 seed_blocks(const struct sample *sample)
 {
-	struct compressor *compressor = compressor_create();
+	struct block_codec *codec = block_codec_create();
 	struct buffer raw = {0};
 
 	encode_block(sample, &raw);
-	for (unsigned i = 0; i < COMPRESSION_COUNT; i++) {
+	for (unsigned form = 0; form < 4; form++) {
 		struct buffer seed = {0};
-		uint8_t packed[4096];
-		size_t size =
-		    compressor_compress(compressor, (enum compression)i,
-			buffer_slice(&raw), packed, sizeof(packed));
+		uint8_t stored[8192];
 
-		seed_append_number(&seed, 2, i);
-		if (i > 0)
+		seed_append_number(&seed, 3, form);
+		if (form > 0)
 			seed_append_number(&seed, 19999, buffer_size(&raw) - 1);
-		buffer_append(&seed, packed, size);
+		if (form == 0)
+			buffer_append_slice(&seed, buffer_slice(&raw));
+		else if (form < COMPRESSION_COUNT)
+			buffer_append(&seed, stored,
+			    block_codec_encode(codec, (enum compression)form,
+				buffer_slice(&raw), stored, sizeof(stored)));
+		else
+			buffer_append(&seed, stored,
+			    pack_block(
+				buffer_slice(&raw), stored, sizeof(stored)));
 		seed_write("block", buffer_slice(&seed));
 		buffer_deinit(&seed);
 	}
 	buffer_deinit(&raw);
-	compressor_close(compressor);
+	block_codec_close(codec);
 }
 
 /* Random bytes are programs for these two. */

@@ -176,7 +176,7 @@ def read_state(data):
 # -- Tables -----------------------------------------------------------------
 
 
-def lz4_block(data, size):
+def lz4_block(data):
     """Unpacks an LZ4 block."""
     out = bytearray()
     fields = Input(data)
@@ -199,8 +199,40 @@ def lz4_block(data, size):
         need(0 < offset <= len(out), "LZ4: offset")
         for _ in range(count):
             out.append(out[-offset])
-    need(len(out) == size, "LZ4: size")
     return bytes(out)
+
+
+def unpack_block(data, size):
+    """The raw bytes of a block from the packed ones."""
+    fields = Input(data)
+    count, bits, least = fields.number(2), fields.number(1), fields.u64()
+    need(bits <= 56, "packed: bits")
+    stream = int.from_bytes(fields.bytes((count * bits + 7) // 8), "little")
+    sequences = [least + (stream >> i * bits & (1 << bits) - 1)
+                 for i in range(count)]
+    need(not count or max(sequences) - least >> max(bits - 1, 0) == (bits > 0)
+         and min(sequences) == least, "packed: sequences")
+    shapes = [(fields.number(1), fields.u32(), fields.number(2))
+              for _ in range(count)]
+    deadlines = [fields.bytes(8) if flags & 4 else b""
+                 for flags, _, _ in shapes]
+    shared = [fields.number(1) for _ in range(count)]
+    keys, before = [], b""
+    for common, (_, _, key_size) in zip(shared, shapes):
+        need(common <= min(len(before), key_size), "packed: keys")
+        before = before[:common] + fields.bytes(key_size - common)
+        keys.append(before)
+    raw, places = b"", b""
+    for index, (flags, value_size, key_size) in enumerate(shapes):
+        places += struct.pack("<H", len(raw) // 4)
+        raw += struct.pack("<QIH", sequences[index] << 8 | flags, value_size,
+                           key_size)
+        raw += deadlines[index] + keys[index] + fields.bytes(value_size)
+        raw += bytes(-len(raw) % 4)
+    fields.end()
+    raw += places + bytes(2 * (count % 2 == 0)) + struct.pack("<H", count)
+    need(len(raw) == size, "packed: size")
+    return raw
 
 
 def take_entries(raw):
@@ -301,7 +333,7 @@ class Table:
                  & 0xffffffff == check, "block %d: checksum" % index)
             need((kind == 0) == (stored == size), "block: compression")
             need(kind in (0, 1), "only LZ4 is read here")
-            raw = data if kind == 0 else lz4_block(data, size)
+            raw = data if kind == 0 else unpack_block(lz4_block(data), size)
             self.take_block(index, offset, raw)
             expected = offset + stored + 8
 
@@ -342,7 +374,8 @@ class Table:
     def check_index(self):
         section = self.section(self.INDEX)
         lines = len(section) // 64
-        need(lines == (len(self.entries) + 7) // 8, "index: lines")
+        load = 8 if self.bits == 0 else 10
+        need(lines == (len(self.entries) + load - 1) // load, "index: lines")
         used = sum(byte != 0 for line in range(lines)
                    for byte in section[64 * line:64 * line + 12])
         need(used == len(self.entries), "index: slots")

@@ -109,22 +109,26 @@ compressor_compress(struct compressor *compressor, enum compression compression,
 bool
 compressor_decompress(struct compressor *compressor,
     enum compression compression, struct slice stored, uint8_t *out,
-    size_t raw_size)
+    size_t capacity, size_t *size)
 {
-	if (stored.size > LZ4_MAX_INPUT_SIZE || raw_size > LZ4_MAX_INPUT_SIZE)
+	int lz4_size;
+
+	if (stored.size > LZ4_MAX_INPUT_SIZE || capacity > LZ4_MAX_INPUT_SIZE)
 		return false;
 	switch (compression) {
 	case COMPRESSION_LZ4:
-		return LZ4_decompress_safe((const char *)stored.data,
-			   (char *)out, (int)stored.size,
-			   (int)raw_size) == (int)raw_size;
+		lz4_size = LZ4_decompress_safe((const char *)stored.data,
+		    (char *)out, (int)stored.size, (int)capacity);
+		*size = lz4_size < 0 ? 0 : (size_t)lz4_size;
+		return lz4_size >= 0;
 	case COMPRESSION_ZSTD:
 		if (compressor->zstd_decompress == NULL) {
 			compressor->zstd_decompress = ZSTD_createDCtx();
 			CHECK(compressor->zstd_decompress != NULL);
 		}
-		return ZSTD_decompressDCtx(compressor->zstd_decompress, out,
-			   raw_size, stored.data, stored.size) == raw_size;
+		*size = ZSTD_decompressDCtx(compressor->zstd_decompress, out,
+		    capacity, stored.data, stored.size);
+		return !ZSTD_isError(*size);
 	case COMPRESSION_NONE:
 		break;
 	}

@@ -41,9 +41,11 @@ size_t
 compressor_compress(struct compressor *compressor, enum compression compression,
     struct slice raw, uint8_t *out, size_t capacity);
 
-/* Restores exactly `raw_size` bytes; false where `stored` is no such. */
+/*
+ * Restores *size bytes, at most `capacity`; false where `stored` is no such.
+ */
 bool compressor_decompress(struct compressor *compressor,
     enum compression compression, struct slice stored, uint8_t *out,
-    size_t raw_size) MUST_CHECK;
+    size_t capacity, size_t *size) MUST_CHECK;
 
 #endif

@@ -6,9 +6,9 @@
 #define PREFETCH_DISTANCE 16
 
 uint64_t
-point_index_line_count(size_t count)
+point_index_line_count(size_t count, unsigned load)
 {
-	return (count + TABLE_LINE_LOAD - 1) / TABLE_LINE_LOAD;
+	return (count + load - 1) / load;
 }
 
 /* The first empty slot, TABLE_LINE_SLOTS if there is none. */

@@ -17,8 +17,8 @@
 #include "common/codec/integer.h"
 #include "common/lsm/table/table_format.h"
 
-/* Lines for `count` entries. */
-uint64_t point_index_line_count(size_t count);
+/* Lines for `count` entries, with `load` of them in a line on average. */
+uint64_t point_index_line_count(size_t count, unsigned load);
 
 /* Fills `lines`, which are zeroes, with one slot for each of `count` keys. */
 void point_index_fill(uint8_t *lines, uint64_t line_count,

@@ -8,6 +8,7 @@
 #include "common/codec/checksum.h"
 #include "common/codec/integer.h"
 #include "common/lsm/record/entry.h"
+#include "common/lsm/table/block_codec.h"
 #include "common/lsm/table/point_index.h"
 #include "common/lsm/table/seek_index.h"
 #include "common/lsm/table/table_block.h"
@@ -24,7 +25,7 @@
 
 struct table_builder {
 	struct file *file; /* owned */
-	struct compressor *compressor; /* owned */
+	struct block_codec *codec; /* owned */
 	struct error failure; /* STATUS_OK while the file can be trusted */
 	struct table_footer footer; /* filled as its parts become known */
 	enum compression compression;
@@ -98,12 +99,14 @@ table_builder_create(struct file_system *fs, const char *path,
     const struct table_options *options, struct table_builder **out,
     struct error *err)
 {
-	size_t block_bytes = options->block_bytes != 0
-	    ? options->block_bytes
-	    : TABLE_BLOCK_BYTES_DEFAULT;
+	size_t block_bytes = options->block_bytes;
 	struct table_builder *builder;
 	struct file *file;
 
+	if (block_bytes == 0)
+		block_bytes = options->compression == COMPRESSION_NONE
+		    ? TABLE_BLOCK_BYTES_DEFAULT
+		    : TABLE_BLOCK_BYTES_COMPRESSED;
 	CHECK(block_bytes >= TABLE_BLOCK_BYTES_MIN);
 	CHECK(block_bytes <= TABLE_BLOCK_BYTES_MAX);
 	CHECK((unsigned)options->compression < COMPRESSION_COUNT);
@@ -112,7 +115,7 @@ table_builder_create(struct file_system *fs, const char *path,
 		return error_wrap(err, "build table");
 	builder = mem_new(sizeof(*builder));
 	builder->file = file;
-	builder->compressor = compressor_create();
+	builder->codec = block_codec_create();
 	builder->compression = options->compression;
 	builder->block_bytes = block_bytes;
 	builder->clock_ms = options->clock_ms;
@@ -242,7 +245,8 @@ uint64_t
 table_builder_size_bytes(const struct table_builder *builder)
 {
 	return builder->written + buffer_size(&builder->out) +
-	    builder->summary.entry_count * TABLE_LINE_BYTES / TABLE_LINE_LOAD +
+	    builder->summary.entry_count * TABLE_LINE_BYTES /
+	    table_line_load(builder->footer.position_bits) +
 	    block_count(builder) *
 	    (TABLE_BLOCK_RECORD_BYTES + TABLE_SEPARATOR_BYTES) +
 	    buffer_size(&builder->separators.keys) +
@@ -275,7 +279,7 @@ table_builder_close(struct table_builder *builder)
 	if (builder == NULL)
 		return;
 	file_close(builder->file);
-	compressor_close(builder->compressor);
+	block_codec_close(builder->codec);
 	buffer_deinit(&builder->out);
 	mem_free(builder->positions);
 	mem_free(builder->scratch);
@@ -335,7 +339,7 @@ compress_block(struct table_builder *builder, size_t raw_size)
 		builder->scratch = mem_resize(builder->scratch, capacity);
 		builder->scratch_capacity = capacity;
 	}
-	size = compressor_compress(builder->compressor, builder->compression,
+	size = block_codec_encode(builder->codec, builder->compression,
 	    slice_of(raw, raw_size), builder->scratch, capacity);
 	if (size == 0 || size == raw_size)
 		return COMPRESSION_NONE;
@@ -501,7 +505,8 @@ static enum status
 write_sections(struct table_builder *builder, struct error *err)
 {
 	uint64_t entry_count = builder->summary.entry_count;
-	uint64_t line_count = point_index_line_count(entry_count);
+	uint64_t line_count = point_index_line_count(
+	    entry_count, table_line_load(builder->footer.position_bits));
 	size_t lines_size = (size_t)line_count * TABLE_LINE_BYTES;
 	uint8_t *lines = mem_new(lines_size + 1);
 	struct buffer separators = {0};

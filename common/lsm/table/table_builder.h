@@ -29,6 +29,7 @@ struct range_tombstone;
 struct table_builder;
 
 #define TABLE_BLOCK_BYTES_DEFAULT 4096
+#define TABLE_BLOCK_BYTES_COMPRESSED 8192 /* the default with compression */
 #define TABLE_BLOCK_BYTES_MIN 512
 #define TABLE_BLOCK_BYTES_MAX 131072
 

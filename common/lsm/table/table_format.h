@@ -56,7 +56,16 @@ table_block_array_size(size_t count)
 #define TABLE_LINE_SLOTS 12
 #define TABLE_LINE_MARKS_OFFSET 12
 #define TABLE_LINE_LOCATORS_OFFSET 16
-#define TABLE_LINE_LOAD 8 /* entries a line on average */
+
+/*
+ * Entries of a line on average. Where blocks are compressed, space is what the
+ * store is after: lines are fuller, and more keys lie in the next one.
+ */
+static inline unsigned
+table_line_load(uint32_t position_bits)
+{
+	return position_bits == 0 ? 8 : 10;
+}
 
 /* A range tombstone: sequence, two sizes; then start and end. */
 #define TABLE_RANGE_HEADER_BYTES 16

@@ -9,6 +9,7 @@
 #include "common/codec/checksum.h"
 #include "common/codec/integer.h"
 #include "common/lsm/record/range_set.h"
+#include "common/lsm/table/block_codec.h"
 #include "common/lsm/table/point_index.h"
 #include "common/lsm/table/table_block.h"
 #include "common/lsm/table/table_reader_private.h"
@@ -37,7 +38,7 @@ table_reader_open(const char *path, uint64_t number, const uint8_t *store_id,
 		return err->code;
 	reader = mem_new(sizeof(*reader));
 	reader->path = mem_dup_string(path);
-	reader->compressor = compressor_create();
+	reader->codec = block_codec_create();
 	reader->cache = cache;
 	LIST_INIT(&reader->cached);
 	if (cache != NULL)
@@ -71,7 +72,7 @@ table_reader_close(struct table_reader *reader)
 	mem_free(reader->seen_pages);
 	table_summary_deinit(&reader->summary);
 	buffer_deinit(&reader->tail);
-	compressor_close(reader->compressor);
+	block_codec_close(reader->codec);
 	file_unmap((void *)(uintptr_t)reader->map, reader->map_size);
 	mem_free(reader->path);
 	mem_free(reader);

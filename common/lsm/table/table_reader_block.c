@@ -4,6 +4,7 @@
 
 #include "common/codec/checksum.h"
 #include "common/codec/integer.h"
+#include "common/lsm/table/block_codec.h"
 
 /* Where a block lies and what is stored there. */
 struct stored_block {
@@ -90,7 +91,7 @@ decompress(struct table_reader *reader, uint64_t number,
 	own->size = block->raw_size;
 	if (check_block(reader, number, block, err) != STATUS_OK)
 		return err->code;
-	if (!compressor_decompress(reader->compressor,
+	if (!block_codec_decode(reader->codec,
 		(enum compression)block->bytes[block->stored_size],
 		slice_of(block->bytes, block->stored_size), own->data,
 		own->size))

@@ -12,7 +12,6 @@
 #include "common/base/buffer.h"
 #include "common/base/status.h"
 #include "common/lsm/table/cached_block.h"
-#include "common/lsm/table/compression.h"
 #include "common/lsm/table/seek_index.h"
 #include "common/lsm/table/table_footer.h"
 #include "common/lsm/table/table_reader.h"
@@ -21,6 +20,8 @@
 
 #define TABLE_READER_PAGE_BYTES 4096
 #define TABLE_READER_FETCH_BYTES_MAX 1024
+
+struct block_codec;
 
 struct table_reader {
 	char *path;
@@ -42,7 +43,7 @@ struct table_reader {
 	uint64_t *seen_pages;
 	uint32_t fetch_bytes; /* as many as an average entry has */
 	uint64_t fault_count; /* of the thread, when an iterator last asked */
-	struct compressor *compressor;
+	struct block_codec *codec;
 	struct block_cache *cache; /* borrowed; may be NULL */
 	struct table_block_list cached;
 	uint64_t id; /* in the cache */

@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 #include "common/codec/checksum.h"
 #include "common/codec/integer.h"
-#include "common/lsm/table/compression.h"
+#include "common/lsm/table/block_codec.h"
 #include "common/lsm/table/table_block.h"
 #include "common/lsm/table/table_footer.h"
 #include "common/os/file.h"
@@ -22,7 +22,7 @@ struct salvage {
 	struct slice checksums; /* of pieces; empty if the tail is damaged */
 	uint64_t end; /* of the blocks; of the file if that is not known */
 	uint64_t block_count; /* 0: not known */
-	struct compressor *compressor;
+	struct block_codec *codec;
 	uint8_t *raw; /* of a compressed block */
 	struct buffer last_key;
 	bool in_gap;
@@ -212,7 +212,7 @@ salvage_block(struct salvage *salvage, uint64_t number,
 	}
 	if (compression != COMPRESSION_NONE) {
 		salvage->raw = mem_resize(salvage->raw, place->raw);
-		if (!compressor_decompress(salvage->compressor,
+		if (!block_codec_decode(salvage->codec,
 			(enum compression)compression, raw, salvage->raw,
 			place->raw)) {
 			note_gap(salvage, 1);
@@ -308,12 +308,12 @@ table_salvage(const struct table_salvage_options *options,
 	    file_system_real(), options->path, FILE_BYTES_MAX, &content, err);
 	if (status == STATUS_OK) {
 		salvage.file = buffer_slice(&content);
-		salvage.compressor = compressor_create();
+		salvage.codec = block_codec_create();
 		read_map(&salvage);
 		status = salvage_blocks(&salvage, err);
 		if (status == STATUS_OK)
 			status = salvage_ranges(&salvage, err);
-		compressor_close(salvage.compressor);
+		block_codec_close(salvage.codec);
 	}
 	mem_free(salvage.raw);
 	buffer_deinit(&salvage.last_key);
