@@ -177,7 +177,7 @@ change_segment(struct journal *journal, size_t payload_bytes, struct error *err)
 		status = create_segment(
 		    journal, path, header.size_bytes, &file, err);
 	if (status == STATUS_NO_SPACE)
-		return error_wrap(err, "journal: no next segment");
+		return error_wrap(err, "no next segment");
 	if (status != STATUS_OK)
 		return poison(journal, err);
 	if (directory_sync(options->fs, options->directory, err) != STATUS_OK) {

@@ -479,16 +479,13 @@ remove_leftovers(struct recovery *recovery, struct error *err)
 	return STATUS_OK;
 }
 
-/* The places of the files behind the tail's. */
+/* The place of the first file behind the tail's. */
 static size_t
 behind_tail(const struct recovery *recovery)
 {
-	uint64_t tail = recovery->recovered->tail.header.number;
-	size_t i = recovery->directory.file_count;
-
-	while (i > 0 && recovery->directory.files[i - 1].number > tail)
-		i--;
-	return i;
+	return recovery->file == NULL
+	    ? 0
+	    : (size_t)(recovery->file - recovery->directory.files) + 1;
 }
 
 enum status
@@ -516,13 +513,18 @@ journal_recover(const struct journal_options *options, uint64_t after_sequence,
 	/* Nobody needs what lies before the recovery point. */
 	if (status == STATUS_OK)
 		status = remove_segments(&recovery, 0, recovery.start, err);
+	/*
+	 * Behind the tail is at most a name whose file holds nothing. It must
+	 * be gone for good before the tail grows again: a torn tail with a
+	 * later segment is refused. The folder is synced with the fresh tail.
+	 */
+	if (status == STATUS_OK)
+		status = remove_segments(&recovery, behind_tail(&recovery),
+		    recovery.directory.file_count, err);
 	if (recovery.expected <= after_sequence)
 		recovery.expected = after_sequence + 1;
 	if (status == STATUS_OK)
 		status = finish_tail(&recovery, err);
-	if (status == STATUS_OK)
-		status = remove_segments(&recovery, behind_tail(&recovery),
-		    recovery.directory.file_count, err);
 	recovered->last_sequence = recovery.expected - 1;
 	journal_directory_deinit(&recovery.directory);
 	return status;

@@ -183,12 +183,24 @@ check_ended(struct stage *stage, const struct error *first)
 	return NULL;
 }
 
+/* The call with which the next engine begins, if the failed one was closing. */
+static uint64_t
+next_opening(const struct crash_workload *work, uint64_t failed)
+{
+	for (size_t i = 1; i < work->count; i++) {
+		if (work->steps[i].opened_calls > failed)
+			return work->steps[i].opened_calls;
+	}
+	return UINT64_MAX;
+}
+
 /* Nothing is answered that was asked after a sync had failed. */
 static const char *
 check_sync_failed(struct stage *stage, uint64_t failed)
 {
 	const struct crash_workload *work = &stage->work;
-	const char *retry = fault_file_system_find_retry(stage->fault, failed);
+	const char *retry = fault_file_system_find_retry(
+	    stage->fault, failed, next_opening(work, failed));
 
 	if (retry != NULL) {
 		fprintf(stderr, "after the failed sync: %s\n", retry);

@@ -728,15 +728,18 @@ trusts(const struct fault_call *call)
 }
 
 const char *
-fault_file_system_find_retry(struct fault_file_system *fault, uint64_t from)
+fault_file_system_find_retry(
+    struct fault_file_system *fault, uint64_t from, uint64_t until)
 {
-	for (uint64_t i = from; i < fault->call_count; i++) {
+	if (until > fault->call_count)
+		until = fault->call_count;
+	for (uint64_t i = from; i < until; i++) {
 		const struct fault_call *failed = &fault->calls[i];
 
 		if (failed->op != FAULT_SYNC || !failed->failed ||
 		    failed->node < 0)
 			continue;
-		for (uint64_t j = i + 1; j < fault->call_count; j++) {
+		for (uint64_t j = i + 1; j < until; j++) {
 			if (fault->calls[j].node == failed->node &&
 			    trusts(&fault->calls[j]))
 				return fault_file_system_describe(fault, j);

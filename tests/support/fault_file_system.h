@@ -79,10 +79,11 @@ fault_file_system_describe(struct fault_file_system *fault, uint64_t call);
 
 /*
  * Describes the first call that trusted a file or folder again, by a write or
- * a sync, after a sync of it had failed since call `from`; NULL if none did.
+ * a sync, after a sync of it had failed; NULL if none did. Looks at the calls
+ * from `from` up to, not including, `until`.
  */
-const char *
-fault_file_system_find_retry(struct fault_file_system *fault, uint64_t from);
+const char *fault_file_system_find_retry(
+    struct fault_file_system *fault, uint64_t from, uint64_t until);
 
 /*
  * From now on materialise() shows a disk that ignores the syncs of files and
