@@ -731,8 +731,7 @@ const char *
 fault_file_system_find_retry(
     struct fault_file_system *fault, uint64_t from, uint64_t until)
 {
-	if (until > fault->call_count)
-		until = fault->call_count;
+	until = until < fault->call_count ? until : fault->call_count;
 	for (uint64_t i = from; i < until; i++) {
 		const struct fault_call *failed = &fault->calls[i];
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "common/journal/journal_directory.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/unit/common/journal/journal_fixture.h"
 
@@ -467,6 +468,48 @@ poisoned_segment_is_never_used_again(void)
 	crash_deinit(&crash);
 }
 
+/* A segment that got its name and nothing else before the power was cut. */
+static void
+make_headless(struct crash *crash, uint64_t number)
+{
+	struct file_system *fs = fault_file_system_table(crash->fault);
+	char path[PATH_BYTES_MAX];
+	struct file *file;
+	struct error err;
+
+	journal_segment_path(path, &crash->f.options, number);
+	ASSERT_OK(file_create(fs, path, &file, &err), &err);
+	ASSERT_OK(
+	    file_allocate(file, crash->f.options.segment_bytes, &err), &err);
+	ASSERT_OK(file_sync(file, &err), &err);
+	file_close(file);
+	ASSERT_OK(directory_sync(fs, crash->root, &err), &err);
+}
+
+static void
+name_behind_the_tail_does_not_come_back(void)
+{
+	struct crash crash;
+	uint64_t end;
+
+	crash_init(&crash, false);
+	CU_ASSERT_EQUAL_FATAL(open_and_note(&crash), STATUS_OK);
+	CU_ASSERT_EQUAL_FATAL(commit_some(&crash, 2, true), STATUS_OK);
+	journal_fixture_close(&crash.f);
+	make_headless(&crash, 2);
+	CU_ASSERT_EQUAL_FATAL(open_and_note(&crash), STATUS_OK);
+	/* Now the tail may be torn, and nothing stands behind it. */
+	CU_ASSERT_EQUAL_FATAL(commit_some(&crash, 3, false), STATUS_OK);
+	end = fault_file_system_calls(crash.fault);
+	for (uint64_t seed = 0; seed < 100; seed++) {
+		const char *folder = cut(&crash, crash.fault, end, seed);
+
+		check_outcome(file_system_real(), folder, 0, crash.durable);
+		remove_folder(folder);
+	}
+	crash_deinit(&crash);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -480,6 +523,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(short_reads_and_writes_are_continued),
 	    SUITE_CASE(released_journal_keeps_a_segment_that_begins_it),
 	    SUITE_CASE(poisoned_segment_is_never_used_again),
+	    SUITE_CASE(name_behind_the_tail_does_not_come_back),
 	};
 
 	return suite_run(
