@@ -223,6 +223,7 @@ recover(struct engine *engine, struct error *err)
 	    .segment_bytes = options->journal_segment_bytes,
 	    .spares_max = 2,
 	    .mapped = options->sync != ENGINE_SYNC_ALWAYS,
+	    .helped = !options->without_threads,
 	};
 	if (journal_open(&engine->journal_options, engine->applied_sequence,
 		on_record, engine, &report, &opened, err) != STATUS_OK)

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/journal/journal_directory.h"
+#include "common/journal/journal_helper.h"
 #include "common/journal/journal_recovery.h"
 #include "common/journal/journal_writer.h"
 #include "common/os/file.h"
@@ -17,6 +18,7 @@ struct journal_spare {
 struct journal {
 	struct journal_options options;
 	struct journal_writer writer; /* the current segment */
+	struct journal_helper *helper; /* owned; NULL: there is none */
 	uint64_t last_sequence;
 	struct journal_segment *segments; /* before it, oldest first */
 	size_t segment_count;
@@ -51,6 +53,9 @@ journal_open(const struct journal_options *options, uint64_t after_sequence,
 	journal->segments = recovered.segments;
 	journal->segment_count = recovered.segment_count;
 	journal->last_sequence = recovered.last_sequence;
+	if (status == STATUS_OK && options->mapped && options->helped)
+		journal->helper = journal_helper_create(options->fs);
+	journal->writer.helper = journal->helper;
 	if (status == STATUS_OK && options->mapped)
 		status = journal_writer_map(&journal->writer, err);
 	if (status != STATUS_OK) {
@@ -67,6 +72,7 @@ journal_close(struct journal *journal)
 	if (journal == NULL)
 		return;
 	journal_writer_deinit(&journal->writer);
+	journal_helper_close(journal->helper);
 	for (size_t i = 0; i < journal->spare_count; i++)
 		journal_spare_close(journal->spares[i]);
 	mem_free(journal->spares);
@@ -258,6 +264,8 @@ journal_release(struct journal *journal, uint64_t sequence, struct error *err)
 			/* It keeps its name until it is used. */
 			snprintf(spare->path, sizeof(spare->path), "%s", path);
 			add_spare(journal, spare);
+		} else if (journal->helper != NULL) {
+			journal_helper_remove(journal->helper, path);
 		} else if (path_remove(options->fs, path, err) != STATUS_OK) {
 			return error_wrap(err, "journal");
 		}

@@ -21,7 +21,8 @@
  * Ownership   The journal owns the files "*.log", "*.spare" and "*.new" in
  *             its folder. Payloads are borrowed for the call.
  * Threads     A journal belongs to one thread at a time. Spares are prepared
- *             and closed on any thread.
+ *             and closed on any thread. `helped` adds a thread inside
+ *             (journal_helper.h).
  * Limits      A payload has 1 to JOURNAL_PAYLOAD_BYTES_MAX bytes; one that no
  *             segment holds gets a larger segment of its own.
  */
@@ -60,6 +61,8 @@ struct journal_options {
 	 * commit needs no system call.
 	 */
 	bool mapped;
+	/* Of mapped ones: a thread does what the writer need not wait for. */
+	bool helped;
 };
 
 /* Takes a record that recovery has read; another status ends the opening. */

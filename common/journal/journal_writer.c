@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/journal/journal_helper.h"
 
 #define GATHER_KEEP_BYTES_MAX ((size_t)4 << 20)
 #define ZEROES_BYTES ((size_t)1 << 20)
@@ -12,11 +13,24 @@
  */
 #define WRITE_OUT_BYTES ((uint64_t)4 << 20)
 
+/* A helper is asked more often, and for as many pages ahead of the end. */
+#define HELPED_BYTES ((uint64_t)1 << 20)
+#define PREFAULT_BYTES ((uint64_t)4 << 20)
+
 static void
-unmap(struct journal_writer *writer)
+leave_segment(struct journal_writer *writer)
 {
-	file_unmap(writer->mapping, (size_t)writer->header.size_bytes);
+	size_t size = (size_t)writer->header.size_bytes;
+
+	if (writer->mapping != NULL && writer->helper != NULL) {
+		journal_helper_leave(
+		    writer->helper, writer->file, writer->mapping, size);
+	} else {
+		file_unmap(writer->mapping, size);
+		file_close(writer->file);
+	}
 	writer->mapping = NULL;
+	writer->file = NULL;
 }
 
 void
@@ -26,8 +40,7 @@ journal_writer_begin(struct journal_writer *writer, struct file *file,
 	CHECK(buffer_size(&writer->gather) == 0);
 	CHECK(header->size_bytes % JOURNAL_PAGE_BYTES == 0);
 	CHECK(header->size_bytes > 0 && header->size_bytes <= UINT32_MAX);
-	unmap(writer);
-	file_close(writer->file);
+	leave_segment(writer);
 	writer->file = file;
 	writer->header = *header;
 	writer->seed = journal_segment_header_encode(
@@ -37,6 +50,41 @@ journal_writer_begin(struct journal_writer *writer, struct file *file,
 	writer->end = JOURNAL_SEGMENT_HEADER_BYTES;
 	writer->durable = 0;
 	writer->written_out = 0;
+}
+
+/* Has the helper find the pages that will be written next. */
+static void
+prefault(struct journal_writer *writer)
+{
+	uint64_t start = writer->end & ~(HELPED_BYTES - 1);
+	uint64_t end = start + PREFAULT_BYTES;
+
+	if (writer->helper == NULL)
+		return;
+	if (start < writer->prefaulted)
+		start = writer->prefaulted;
+	if (end > writer->header.size_bytes)
+		end = writer->header.size_bytes;
+	if (start >= end)
+		return;
+	journal_helper_prefault(
+	    writer->helper, writer->mapping + start, (size_t)(end - start));
+	writer->prefaulted = end;
+}
+
+/* Has the disk begin with what is complete of it. */
+static void
+write_out(struct journal_writer *writer)
+{
+	uint64_t start = writer->written_out;
+	uint64_t end = writer->end & ~(uint64_t)(JOURNAL_PAGE_BYTES - 1);
+
+	if (writer->helper != NULL)
+		journal_helper_write_out(
+		    writer->helper, writer->file, start, end - start);
+	else
+		file_write_out(writer->file, start, end - start);
+	writer->written_out = end;
 }
 
 enum status
@@ -49,6 +97,8 @@ journal_writer_map(struct journal_writer *writer, struct error *err)
 		&mapping, err) != STATUS_OK)
 		return err->code;
 	writer->mapping = mapping;
+	writer->prefaulted = 0;
+	prefault(writer);
 	return STATUS_OK;
 }
 
@@ -111,13 +161,10 @@ flush_mapped(struct journal_writer *writer, struct error *err)
 		writer->file, writer->mapping, start, bytes, err) != STATUS_OK)
 		return err->code;
 	buffer_clear(&writer->gather, GATHER_KEEP_BYTES_MAX);
-	if (writer->end - writer->written_out >= WRITE_OUT_BYTES) {
-		uint64_t end =
-		    writer->end & ~(uint64_t)(JOURNAL_PAGE_BYTES - 1);
-
-		file_write_out(writer->file, writer->written_out,
-		    end - writer->written_out);
-		writer->written_out = end;
+	if (writer->end - writer->written_out >=
+	    (writer->helper != NULL ? HELPED_BYTES : WRITE_OUT_BYTES)) {
+		prefault(writer);
+		write_out(writer);
 	}
 	return STATUS_OK;
 }
@@ -186,8 +233,7 @@ journal_write_zeroes(struct file *file, uint64_t start, uint64_t end, bool sync,
 void
 journal_writer_deinit(struct journal_writer *writer)
 {
-	unmap(writer);
-	file_close(writer->file);
+	leave_segment(writer);
 	buffer_deinit(&writer->gather);
 	*writer = (struct journal_writer){0};
 }

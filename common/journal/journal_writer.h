@@ -22,6 +22,8 @@
 #include "common/journal/journal_format.h"
 #include "common/os/file.h"
 
+struct journal_helper;
+
 /* A zeroed one has no segment. */
 struct journal_writer {
 	struct file *file; /* owned */
@@ -31,6 +33,9 @@ struct journal_writer {
 	uint64_t end; /* of the last record, gathered ones included */
 	uint64_t durable; /* up to where a sync has covered it */
 	uint64_t written_out; /* up to where the disk was asked to write */
+	uint64_t prefaulted; /* up to where pages were asked for */
+	/* Borrowed; serves mapped segments. NULL: all is done here. */
+	struct journal_helper *helper;
 	struct buffer gather; /* what goes to end - size of this */
 };
 

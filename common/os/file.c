@@ -278,6 +278,17 @@ file_populate(void *mapping, size_t size_bytes)
 		(void)bytes[i];
 }
 
+void
+file_prefault(void *mapping, size_t size_bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+	(void)madvise(mapping, size_bytes, MADV_POPULATE_WRITE);
+#else
+	(void)mapping;
+	(void)size_bytes;
+#endif
+}
+
 uint64_t
 file_fault_count(void)
 {

@@ -107,6 +107,9 @@ void file_unmap(void *mapping, size_t size_bytes);
  */
 void file_populate(void *mapping, size_t size_bytes);
 
+/* The same as a hint: does nothing where that would fail. */
+void file_prefault(void *mapping, size_t size_bytes);
+
 /*
  * How often this thread has had to wait for a page of a mapping to come from
  * its file. Costs a system call.

@@ -39,7 +39,7 @@ empty_folder_begins_behind_the_recovery_point(void)
 }
 
 static void
-check_order_over_many_segments(bool mapped)
+check_order_over_many_segments(bool mapped, bool helped)
 {
 	struct scratch scratch;
 	struct journal_fixture f;
@@ -48,6 +48,7 @@ check_order_over_many_segments(bool mapped)
 	scratch_init(&scratch);
 	journal_fixture_init(&f, file_system_real(), scratch.path);
 	f.options.mapped = mapped;
+	f.options.helped = helped;
 	ASSERT_OK(journal_fixture_open(&f, 0), &f.err);
 	for (int round = 0; round < 5; round++) {
 		journal_fixture_fill(&f, 40);
@@ -67,8 +68,9 @@ check_order_over_many_segments(bool mapped)
 static void
 records_come_back_in_order_over_many_segments(void)
 {
-	check_order_over_many_segments(false);
-	check_order_over_many_segments(true);
+	check_order_over_many_segments(false, false);
+	check_order_over_many_segments(true, false);
+	check_order_over_many_segments(true, true);
 }
 
 static enum status
@@ -516,6 +518,45 @@ mapped_commit_survives_the_process_without_a_sync(void)
 }
 
 static void
+helped_journal_leaves_the_same_files(void)
+{
+	struct scratch scratch;
+	struct journal_fixture f;
+	uint64_t middle;
+	uint64_t last;
+
+	scratch_init(&scratch);
+	journal_fixture_init(&f, file_system_real(), scratch.path);
+	f.options.mapped = true;
+	f.options.helped = true;
+	f.options.spares_max = 0;
+	/* Long enough for pages to be found, and handed to the disk, ahead. */
+	f.options.segment_bytes = 6 << 20;
+	f.payload_bytes_max = 300000;
+	ASSERT_OK(journal_fixture_open(&f, 0), &f.err);
+	while (journal_segment_count(f.journal) < 3) {
+		ASSERT_OK(journal_fixture_append(&f), &f.err);
+		ASSERT_OK(journal_commit(f.journal, false, &f.err), &f.err);
+	}
+	middle = journal_last_sequence(f.journal);
+	ASSERT_OK(journal_release(f.journal, middle, &f.err), &f.err);
+	while (journal_segment_count(f.journal) < 3) {
+		ASSERT_OK(journal_fixture_append(&f), &f.err);
+		ASSERT_OK(journal_commit(f.journal, false, &f.err), &f.err);
+	}
+	last = journal_last_sequence(f.journal);
+	journal_close(f.journal);
+	f.journal = NULL;
+	CU_ASSERT_FALSE(path_exists(journal_fixture_segment(scratch.path, 1)));
+	CU_ASSERT_TRUE(path_exists(journal_fixture_segment(scratch.path, 4)));
+	ASSERT_OK(journal_fixture_open(&f, middle), &f.err);
+	CU_ASSERT_EQUAL(f.next, last + 1);
+	CU_ASSERT_FALSE(f.recovery.torn);
+	journal_fixture_close(&f);
+	scratch_deinit(&scratch);
+}
+
+static void
 page_that_a_mapping_cannot_have_closes_the_journal(void)
 {
 	struct scratch scratch;
@@ -551,6 +592,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(commit_is_one_write_of_whole_pages_and_one_sync),
 	    SUITE_CASE(given_spare_becomes_the_next_segment),
 	    SUITE_CASE(mapped_commit_survives_the_process_without_a_sync),
+	    SUITE_CASE(helped_journal_leaves_the_same_files),
 	    SUITE_CASE(page_that_a_mapping_cannot_have_closes_the_journal),
 	    SUITE_CASE(callers_refusal_ends_the_opening_and_changes_nothing),
 	    SUITE_CASE(segments_of_a_newer_format_or_another_store_are_refused),
