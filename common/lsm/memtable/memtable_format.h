@@ -18,10 +18,10 @@
  *
  * Order grows downwards. The first MEMTABLE_TAIL_COUNT nodes are sorted into
  * a *run*, an array of node offsets; so are the next, and so on. Where four
- * runs of one size would stand side by side, one run of all their nodes is
- * written instead. After every such step a fresh *order* lists the runs that
- * now hold all nodes but the newest few. Runs that were replaced stay where
- * they are, for those who read them.
+ * runs of one size would stand side by side (of the second size sixteen), one
+ * run of all their nodes is written instead. After every such step a fresh
+ * *order* lists the runs that now hold all nodes but the newest few. Runs that
+ * were replaced stay where they are, for those who read them.
  *
  * A run's nodes have the first `prefix_size` bytes of their keys in common.
  * The 8 bytes behind these, read as a big-endian number and filled up with

@@ -31,6 +31,8 @@ struct memtable_tiers {
 	uint64_t sorted_count;
 	struct memtable_tier_run runs[MEMTABLE_RUNS_MAX]; /* long to short */
 	uint32_t run_count;
+	uint32_t any; /* a node; 0 before the first */
+	size_t prefix_size; /* in common to it and to all that are sorted */
 	uint32_t tail[MEMTABLE_TAIL_COUNT];
 	uint32_t tail_count;
 };
