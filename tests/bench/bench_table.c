@@ -115,7 +115,8 @@ static void
 build(struct bench *bench, enum compression compression, bool sync)
 {
 	struct file_system fs = *file_system_real();
-	struct table_options options = {1, store_id, compression, 0};
+	struct table_options options = {
+	    .number = 1, .store_id = store_id, .compression = compression};
 	struct table_builder *builder;
 	struct table_summary summary;
 	uint8_t key[KEY_BYTES];
