@@ -40,6 +40,12 @@ MODULES := common/base common/log common/codec common/os common/command \
     frontend/exporter frontend/http \
     frontend/tcp frontend/kvctl tests/support tests/support/apply \
     tests/support/memory tests/support/sink tests/support/ipc tests/fuzz
+# Nothing that is served needs libraft yet: what stands on it is built and
+# tested where a version is installed that loses nothing (`make deps-raft`).
+RAFT := $(shell grep -s 'RAFT_VERSION_MINOR 2[2-9]' /usr/include/raft.h)
+ifneq ($(RAFT),)
+MODULES += replicator/core
+endif
 include $(addsuffix /module.mk,$(MODULES))
 include systemd/module.mk
 include tests/module.mk
@@ -60,7 +66,7 @@ run: deps-run build ## build, and start one node on ./data in the foreground
 
 deps: deps-test ## install what building and testing need (Debian)
 
-deps-build deps-run deps-test deps-bench deps-fuzz:
+deps-build deps-run deps-test deps-bench deps-fuzz deps-raft:
 	@./tests/support/deps.sh $(@:deps-%=%)
 
 fmt: ## format every source file

@@ -17,6 +17,11 @@ $(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))
 $(call test_program,model/test_failing_calls,storaged,$(CRASH_SUPPORT))
 $(call test_program,model/test_bit_flips,storaged,$(CRASH_SUPPORT) \
     tests/support/damage.c)
+ifneq ($(RAFT),)
+$(call test_program,model/test_raft_simulation,replicator/core,\
+    tests/simulation/sim_check.c tests/simulation/sim_server.c \
+    tests/simulation/sim_world.c)
+endif
 
 $(call test_program,torture/ext4_cuts,storaged)
 
@@ -44,6 +49,12 @@ torture-ext4: deps-test ## cut the power of an ext4 100 times (needs root)
 torture-kill: deps-test ## kill each worker 50 times under load
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@KVSTORE_BUILD=$(BUILD) KILLS=50 ./tests/system/test_kill_workers
+
+torture-raft: deps-raft ## 100,000 simulated clusters (RAFT_SEEDS=, RAFT_SEED=)
+	@$(MAKE) --no-print-directory -j$$(nproc) \
+	    $(BUILD)/tests/model/test_raft_simulation
+	@RAFT_SEEDS=$${RAFT_SEEDS:-100000} \
+	    $(BUILD)/tests/model/test_raft_simulation
 
 FUZZ_SECONDS ?= 60
 fuzz: deps-fuzz ## each decoder against made-up bytes (FUZZ=names: those)

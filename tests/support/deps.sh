@@ -15,7 +15,10 @@ bench="$test redis-server nginx-light wrk"
 peers="$build python3 librocksdb-dev libleveldb-dev liblmdb-dev"
 # libFuzzer is clang's; llvm prints stacks and measures coverage.
 fuzz="$test clang libclang-rt-dev llvm"
+# What is to come of the cluster stands on it.
+raft="$test libraft-dev"
 case $1 in
+raft) wanted=$raft ;;
 build) wanted=$build ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
@@ -23,7 +26,8 @@ bench) wanted=$bench ;;
 peers) wanted=$peers ;;
 fuzz) wanted=$fuzz ;;
 *)
-	echo "deps.sh: '$1' is none of build, run, test, bench, peers, fuzz" >&2
+	echo "deps.sh: '$1' is none of build, run, test, bench, peers, fuzz," \
+	    "raft" >&2
 	exit 64
 	;;
 esac
@@ -38,6 +42,15 @@ for package in $wanted; do
 	    2>/dev/null || true)
 	[ "$state" = installed ] || missing="$missing $package"
 done
+# Older ones lose acknowledged writes: replicator/core/README.md.
+raft_min=0.22.1
+case " $wanted " in *" libraft-dev "*)
+	state=$(dpkg-query -W -f='${Version}' libraft-dev 2>/dev/null || true)
+	dpkg --compare-versions "$state" ge $raft_min ||
+		case "$missing " in *" libraft-dev "*) ;; *)
+			missing="$missing libraft-dev" ;;
+		esac ;;
+esac
 [ -n "$missing" ] || exit 0
 
 as_root=
@@ -62,4 +75,27 @@ fi
 trap '[ -z "$made_policy" ] || $as_root rm -f $policy' EXIT
 export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get update -qq
+# Where the release has none that is new enough, its backports suite has: it
+# is taken from the mirror that apt is configured with.
+case " $missing " in *" libraft-dev "*)
+	candidate=$(apt-cache policy libraft-dev |
+	    sed -n 's/^  Candidate: //p')
+	if ! dpkg --compare-versions "$candidate" ge $raft_min; then
+		release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+		if ! apt-cache policy | grep -q "n=$release-backports"; then
+			mirror=$(apt-get indextargets \
+			    --format '$(RELEASE) $(REPO_URI)' \
+			    'Created-By: Packages' |
+			    sed -n "s/^$release //p" | head -n 1)
+			printf 'deb %s %s-backports main\n' "$mirror" \
+			    "$release" | $as_root tee \
+			    /etc/apt/sources.list.d/kvstore-backports.list \
+			    >/dev/null
+			$as_root apt-get update -qq
+		fi
+		missing=$(echo " $missing " | sed 's/ libraft-dev / /')
+		missing="$missing libraft-dev/$release-backports"
+		missing="$missing libraft0/$release-backports"
+	fi ;;
+esac
 $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

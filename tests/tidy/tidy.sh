@@ -83,7 +83,11 @@ width($0) > 80 { print FILENAME ":" FNR ": line over 80 columns" }
 END { if (lines > 800) print last ":1: " lines " lines, more than 800" }
 ' $sources $tests >>"$findings"
 
-for header in $(printf '%s\n' $sources $tests | grep '\.h$'); do
+# What stands on libraft is built only where it is.
+headers=$(printf '%s\n' $sources $tests | grep '\.h$')
+[ -e /usr/include/raft.h ] ||
+	headers=$(printf '%s\n' $headers | grep -v '^replicator/')
+for header in $headers; do
 	${CC:-cc} -std=c11 -I. -D_GNU_SOURCE -fsyntax-only -x c "$header" \
 	    2>/dev/null ||
 	    echo "$header:1: does not compile alone" >>"$findings"
