@@ -91,8 +91,9 @@ enum status engine_close(struct engine *engine, struct error *err);
  * Writes batches as one group: one journal write and one sync for all of
  * them. A request's status tells: OK (see the reply); INVALID (not applied);
  * BUSY or NO_SPACE (not applied, try again later; a batch that only deletes
- * is taken for longer than others); NOT_FOUND (the writer is not registered;
- * not applied); UNKNOWN (applied earlier, its reply is gone).
+ * is taken for longer than others); CORRUPT or IO (not applied: it would have
+ * to read what is damaged); NOT_FOUND (the writer is not registered; not
+ * applied); UNKNOWN (applied earlier, its reply is gone).
  */
 enum status engine_write(struct engine *engine, struct engine_request *requests,
     size_t count, struct error *err) MUST_CHECK;

@@ -253,6 +253,32 @@ commit_round(struct engine *engine, struct round *round, struct error *err)
 	return STATUS_OK;
 }
 
+/*
+ * Reads all that applying the batch will read. What cannot be read must be
+ * found out before the batch is in the journal: behind that it can only be
+ * applied, at every start again.
+ */
+static enum status
+check_reads(struct engine *engine, const struct batch *batch, uint64_t now_ms,
+    struct error *err)
+{
+	struct batch_cursor cursor = batch_cursor_at_start(batch);
+	struct command command;
+	bool group_end;
+
+	while (batch_cursor_next(&cursor, &command, &group_end)) {
+		struct apply_key key = {
+		    command.key, hash64(command.key), now_ms};
+		struct entry entry;
+		bool found;
+
+		if (command_reads(&command) &&
+		    store_get(engine, &key, &entry, &found, err) != STATUS_OK)
+			return err->code;
+	}
+	return STATUS_OK;
+}
+
 /* All that the batch may write, which comes on top of the round. */
 static enum status
 find_need(struct engine *engine, const struct round *round,
@@ -269,6 +295,8 @@ find_need(struct engine *engine, const struct round *round,
 	};
 	if (!batch->reads)
 		return STATUS_OK;
+	if (check_reads(engine, batch, now_ms, err) != STATUS_OK)
+		return err->code;
 	/* Keys may be written before it copies them, also by itself. */
 	value_bytes_max = copies_value_bytes_max(batch);
 	copies = copies_any(batch);
@@ -308,8 +336,10 @@ make_room(struct engine *engine, struct round *round,
 	struct apply_need more;
 	struct apply_need need;
 
-	if (find_need(engine, round, batch, now_ms, &more, err) != STATUS_OK)
-		return err->code;
+	request->status =
+	    find_need(engine, round, batch, now_ms, &more, &request->error);
+	if (request->status != STATUS_OK)
+		return STATUS_OK;
 	need = need_with(round, &more);
 	if (!tree_has_room(
 		engine->tree, need.entries, need.bytes, need.ranges)) {

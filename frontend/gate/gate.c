@@ -621,19 +621,16 @@ on_refused(struct gate *gate, struct gate_batch *batch, enum status status)
 }
 
 /*
- * The disk is short. Deletes may be taken all the same, but not in one batch
- * with writes that add: where groups of both kinds came together they go
- * again, those of the first kind alone. What was refused was not applied.
+ * What was refused was not applied, and without the groups from `first` on the
+ * others may be taken: they go again in two batches.
  */
 static void
-on_no_space(struct gate *gate, struct gate_batch *batch, const char *reason)
+on_refused_in_part(struct gate *gate, struct gate_batch *batch, size_t first,
+    enum status status, const char *reason)
 {
-	size_t first = gate_batch_first_other(batch);
-
 	batch->is_in_doubt = false;
 	if (first == batch->group_count || batch->is_reported) {
-		batch_drop(
-		    gate, batch, GATE_NOT_APPLIED, STATUS_NO_SPACE, reason);
+		batch_drop(gate, batch, GATE_NOT_APPLIED, status, reason);
 		return;
 	}
 	batch_remove(gate, batch);
@@ -666,7 +663,15 @@ on_batch_reply(struct gate *gate, enum status status, struct slice payload)
 		break;
 	case STATUS_NO_SPACE:
 		gate_move(gate, GATE_IDLE);
-		on_no_space(gate, batch, reason);
+		/* Deletes may be taken all the same, if they are alone. */
+		on_refused_in_part(
+		    gate, batch, gate_batch_first_other(batch), status, reason);
+		break;
+	case STATUS_CORRUPT:
+		gate_move(gate, GATE_IDLE);
+		/* One group needs what is damaged: by halves it is found. */
+		on_refused_in_part(
+		    gate, batch, (batch->group_count + 1) / 2, status, reason);
 		break;
 	case STATUS_NOT_FOUND:
 	case STATUS_INVALID:

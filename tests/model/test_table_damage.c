@@ -200,11 +200,48 @@ compactions_go_around_a_damaged_table(void)
 	scratch_deinit(&stage.scratch);
 }
 
+/* What has been journaled must be applied, so this is refused before. */
+static void
+write_that_reads_damage_is_refused_alone(void)
+{
+	struct stage stage;
+	struct engine_driver *driver = &stage.driver;
+	struct command increment = {
+	    .op = COMMAND_INCREMENT,
+	    .key = slice_of_string("key:000000"),
+	    .delta = 1,
+	};
+	struct command put = {
+	    .op = COMMAND_PUT,
+	    .key = slice_of_string("key:000000"),
+	    .value = slice_of_string("7"),
+	};
+	struct error err;
+
+	stage_init(&stage);
+	put_some(driver, 0);
+	ASSERT_OK(engine_flush(driver->engine, &err), &err);
+	engine_driver_stop(driver);
+	damage_a_table(&stage);
+	ASSERT_OK(engine_driver_reopen(driver, &err), &err);
+	CU_ASSERT_EQUAL(
+	    engine_driver_send(driver, &increment, 1, &err), STATUS_CORRUPT);
+	/* Its number was not used: the next batch has it. */
+	ASSERT_OK(engine_driver_send(driver, &put, 1, &err), &err);
+	ASSERT_OK(engine_driver_send(driver, &increment, 1, &err), &err);
+	engine_driver_stop(driver);
+	ASSERT_OK(engine_driver_reopen(driver, &err), &err);
+	ASSERT_OK(engine_driver_send(driver, &increment, 1, &err), &err);
+	engine_driver_deinit(driver);
+	scratch_deinit(&stage.scratch);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(compactions_go_around_a_damaged_table),
+	    SUITE_CASE(write_that_reads_damage_is_refused_alone),
 	};
 
 	log_open("test", LOG_ERROR);

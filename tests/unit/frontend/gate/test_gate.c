@@ -418,6 +418,29 @@ full_disk_is_told_at_once(void)
 	fixture_deinit(&fixture);
 }
 
+/* Also how a batch of deletes and others is taken apart when space is short. */
+static void
+one_group_that_needs_what_is_damaged_fails_alone(void)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, LONG_MS, 1 << 20);
+	sink_start(&fixture.sink);
+	fixture.sink.refusal = STATUS_CORRUPT;
+	/* All four, the first two, the first. */
+	sink_script(&fixture.sink, DEED_REFUSE, 3);
+	submit(&fixture, 4);
+	await_all(&fixture);
+	CU_ASSERT_EQUAL(fixture.outcomes[0], GATE_NOT_APPLIED);
+	CU_ASSERT_EQUAL(fixture.statuses[0], STATUS_CORRUPT);
+	CU_ASSERT_STRING_EQUAL(fixture.reason, "no, because");
+	for (int i = 1; i < 4; i++)
+		CU_ASSERT_EQUAL(fixture.outcomes[i], GATE_JUDGED);
+	CU_ASSERT_EQUAL(fixture.sink.batches, 5);
+	CU_ASSERT_EQUAL(fixture.sink.applied_count, 3);
+	fixture_deinit(&fixture);
+}
+
 static void
 answer_that_makes_no_sense_is_unknown(void)
 {
@@ -662,6 +685,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(sink_away_for_too_long_fails_writes_at_once),
 	    SUITE_CASE(busy_sink_is_asked_again_until_the_time_is_up),
 	    SUITE_CASE(full_disk_is_told_at_once),
+	    SUITE_CASE(one_group_that_needs_what_is_damaged_fails_alone),
 	    SUITE_CASE(answer_that_makes_no_sense_is_unknown),
 	    SUITE_CASE(bytes_that_wait_are_bounded),
 	    SUITE_CASE(groups_without_room_in_the_reply_go_again),
