@@ -10,8 +10,9 @@ $(call library,storaged,engine_checkpoint.c engine_open.c engine_reclaim.c \
     common/base common/log common/codec common/os common/command \
     common/lsm/record common/lsm/memtable common/lsm/table common/lsm/view \
     common/journal common/metrics storaged/apply,)
-$(call unit_tests,storaged,commit/test_stamp compaction/test_pick \
-    compaction/test_pick_damage \
+$(call unit_tests,storaged,commit/test_space commit/test_stamp \
+    compaction/test_pick \
+    compaction/test_pick_damage compaction/test_shortage \
     compaction/test_reclaim compaction/test_rewrite \
     manifest/test_manifest)
 $(call unit_tests,storaged,test_golden,tests/support/apply)

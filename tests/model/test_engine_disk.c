@@ -332,6 +332,49 @@ be_crowded_out(struct stage *stage)
 }
 
 static void
+expect_only_reads(struct stage *stage)
+{
+	struct command gone = {
+	    .op = COMMAND_DELETE, .key = slice_of_string("key-00000001")};
+	struct engine_status now;
+	struct error err;
+
+	engine_status(stage->driver.engine, &now);
+	CU_ASSERT_STRING_EQUAL(now.disk_state, "hard");
+	CU_ASSERT_EQUAL(put_some(stage, &err), STATUS_NO_SPACE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "only reads are taken"));
+	CU_ASSERT_EQUAL(engine_driver_send(&stage->driver, &gone, 1, &err),
+	    STATUS_NO_SPACE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "only reads are taken"));
+	check(stage);
+}
+
+static void
+beyond_the_hard_limit_only_reads_go_on(void)
+{
+	struct stage stage;
+	struct command gone = {
+	    .op = COMMAND_DELETE, .key = slice_of_string("key-00000001")};
+	struct error err;
+
+	set_up(&stage);
+	for (int i = 0; i < 10; i++)
+		ASSERT_OK(put_some(&stage, &err), &err);
+	pass(&stage, 5);
+	/* The reserve is left, and that is less than the limit. */
+	fill_others(&stage);
+	pass(&stage, 5);
+	expect_only_reads(&stage);
+	restart(&stage);
+	expect_only_reads(&stage);
+	empty_others(&stage);
+	pass(&stage, 5);
+	ASSERT_OK(engine_driver_send(&stage.driver, &gone, 1, &err), &err);
+	await_writes(&stage);
+	tear_down(&stage);
+}
+
+static void
 full_disk_refuses_and_comes_back_by_itself(void)
 {
 	struct stage stage;
@@ -413,6 +456,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
+	    SUITE_CASE(beyond_the_hard_limit_only_reads_go_on),
 	    SUITE_CASE(full_disk_refuses_and_comes_back_by_itself),
 	    SUITE_CASE(disk_that_others_fill_at_any_moment_loses_nothing),
 	};
