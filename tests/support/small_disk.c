@@ -103,6 +103,18 @@ shrink(struct small_disk *disk, struct charge *charge, uint64_t bytes)
 	charge->bytes = bytes;
 }
 
+/* An inode may come back as a file elsewhere, which takes up nothing here. */
+static void
+forget(struct small_disk *disk, ino_t inode)
+{
+	struct charge *charge = find(disk, inode);
+
+	if (charge == NULL)
+		return;
+	disk->used -= charge->bytes;
+	*charge = disk->charges[--disk->count];
+}
+
 static int
 disk_open(struct file_system *fs, const char *path, int flags, mode_t mode)
 {
@@ -111,11 +123,14 @@ disk_open(struct file_system *fs, const char *path, int flags, mode_t mode)
 
 	pthread_mutex_lock(&disk->mutex);
 	fd = disk->real->open(disk->real, path, flags, mode);
-	if (fd >= 0 && is_within(disk, path)) {
+	if (fd >= 0) {
 		struct stat info;
 
 		CHECK(fstat(fd, &info) == 0);
-		if (find(disk, info.st_ino) == NULL && S_ISREG(info.st_mode)) {
+		if (!is_within(disk, path))
+			forget(disk, info.st_ino);
+		else if (find(disk, info.st_ino) == NULL &&
+		    S_ISREG(info.st_mode)) {
 			disk->charges = mem_resize(disk->charges,
 			    (disk->count + 1) * sizeof(*disk->charges));
 			disk->charges[disk->count++] =
