@@ -64,8 +64,9 @@ guard_rebase(
 	    below > message->entry_count ? message->entry_count : (size_t)below;
 
 	message->entry_count -= skip;
-	memmove(message->entries, message->entries + skip,
-	    message->entry_count * sizeof(*message->entries));
+	if (skip > 0)
+		memmove(message->entries, message->entries + skip,
+		    message->entry_count * sizeof(*message->entries));
 	append->prev_log_index = snapshot_index;
 	append->prev_log_term = snapshot_term;
 }
