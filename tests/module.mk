@@ -58,7 +58,7 @@ torture-raft: deps-raft ## 100,000 simulated clusters (RAFT_SEEDS=, RAFT_SEED=)
 
 FUZZ_SECONDS ?= 60
 fuzz: deps-fuzz ## each decoder against made-up bytes (FUZZ=names: those)
-	@$(MAKE) --no-print-directory -j$$(nproc) MODE=fuzz CC=clang WERROR=0 \
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=fuzz CC=clang \
 	    fuzz-targets
 	@./tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ)
 

@@ -139,7 +139,7 @@ task_failed(
 		error_copy(err, &task->error);
 		return error_wrap(err, "%s", what);
 	}
-	retry_ms = RETRY_MS << task->failures;
+	retry_ms = (uint64_t)RETRY_MS << task->failures;
 	if (task->failures < RETRY_DOUBLINGS_MAX)
 		task->failures++;
 	task->retry_ms = now_ms + retry_ms;
