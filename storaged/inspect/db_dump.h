@@ -2,8 +2,10 @@
  * db_dump - what a data directory holds, entry by entry, without a server.
  *
  * Either what a client would see (live entries, each key once, in order) or,
- * raw, what is stored: every version, tombstone and range tombstone of each
- * memtable and table, from the newest source to the oldest.
+ * raw, what is stored: from the newest source to the oldest, its range
+ * tombstones and the newest version, expired or a tombstone though it be, that
+ * it has of each key. (Of the journal too, which is applied to memtables: what
+ * it overwrote in one of them is not shown.)
  *
  * Failure  What a callback was given before a failure is right.
  * Threads  That of the caller.
