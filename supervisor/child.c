@@ -196,8 +196,9 @@ describe_exit(struct child *child, int status)
 	    child->exit_code);
 }
 
-uint64_t
-child_ready_ms(const struct child *child, uint64_t now_ms)
+/* For how long it has been ready, and one more; 0 if it is not. */
+static uint64_t
+ready_for_ms(const struct child *child, uint64_t now_ms)
 {
 	return child->ready_ms == 0 ? 0 : now_ms - child->ready_ms + 1;
 }
@@ -205,7 +206,7 @@ child_ready_ms(const struct child *child, uint64_t now_ms)
 enum child_exit
 child_on_exit(struct child *child, int status, uint64_t now_ms)
 {
-	uint64_t ready_ms = child_ready_ms(child, now_ms);
+	uint64_t ready_ms = ready_for_ms(child, now_ms);
 
 	describe_exit(child, status);
 	close_control(child);

@@ -106,7 +106,4 @@ void child_stop(
 /* Kills the process, if there is one. */
 void child_kill(struct child *child);
 
-/* Since when it is ready, 0 if it is not. */
-uint64_t child_ready_ms(const struct child *child, uint64_t now_ms);
-
 #endif

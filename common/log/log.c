@@ -33,12 +33,6 @@ log_level_find(const char *word, enum log_level *out)
 	return false;
 }
 
-const char *
-log_level_name(enum log_level level)
-{
-	return level_names[level];
-}
-
 void
 log_event(enum log_level level, const char *event, const char *format, ...)
 {

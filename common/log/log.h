@@ -29,9 +29,6 @@ void log_open(const char *process, enum log_level least);
 /* Finds a level by its word ("info"); false if there is none. */
 bool log_level_find(const char *word, enum log_level *out);
 
-/* The word of a level. */
-const char *log_level_name(enum log_level level);
-
 /*
  * Writes one line. `format` makes the key=value pairs and may be "". Lines
  * over 1 KiB are cut. Values that may hold spaces go in quotes: text="%s".

@@ -57,13 +57,9 @@ struct stream {
 	struct buffer output;
 	uint64_t active_ms; /* when bytes last went either way */
 	uint64_t number;
-	uint64_t received_bytes;
-	uint64_t sent_bytes;
 	TAILQ_ENTRY(stream) link; /* among the net's open ones */
 	TAILQ_ENTRY(stream) work_link;
 	bool is_public;
-	struct sockaddr_storage peer;
-	char peer_text[64];
 };
 
 struct net {

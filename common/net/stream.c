@@ -68,7 +68,8 @@ stream_create(struct net *net, int fd, const struct stream_handlers *handlers,
     void *context)
 {
 	struct stream *stream = mem_new(sizeof(*stream));
-	socklen_t size = sizeof(stream->peer);
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof(peer);
 
 	CHECK(fd >= 0 && handlers->on_data != NULL);
 	stream->net = net;
@@ -78,9 +79,8 @@ stream_create(struct net *net, int fd, const struct stream_handlers *handlers,
 	stream->number = ++net->last_number;
 	stream->active_ms = loop_now_ms(net->loop);
 	/* A peer that is gone already has no address: it counts as public. */
-	if (getpeername(fd, (struct sockaddr *)&stream->peer, &size) != 0)
-		stream->peer.ss_family = AF_UNSPEC;
-	stream->is_public = address_is_public(&stream->peer);
+	(void)getpeername(fd, (struct sockaddr *)&peer, &size);
+	stream->is_public = address_is_public(&peer);
 	stream->watch = loop_watch_create(net->loop, fd, on_ready, stream);
 	TAILQ_INSERT_TAIL(&net->streams, stream, link);
 	net->stream_count++;
@@ -273,7 +273,6 @@ stream_receive(struct stream *stream)
 		end_tell(stream);
 		return;
 	}
-	stream->received_bytes += (uint64_t)got;
 	stream->net->received_bytes += (uint64_t)got;
 	if (have > 0)
 		buffer_commit(kept, (size_t)got);
@@ -359,7 +358,6 @@ stream_flush(struct stream *stream)
 			return;
 		}
 		if (sent > 0) {
-			stream->sent_bytes += (uint64_t)sent;
 			stream->net->sent_bytes += (uint64_t)sent;
 			stream->active_ms = loop_now_ms(stream->net->loop);
 			buffer_consume(output, (size_t)sent);
@@ -482,19 +480,6 @@ stream_is_ending(const struct stream *stream)
 	return stream->state != STREAM_OPEN;
 }
 
-void
-stream_handle(struct stream *stream, const struct stream_handlers *handlers,
-    void *context)
-{
-	CHECK(handlers->on_data != NULL);
-	stream->handlers = handlers;
-	stream->context = context;
-	if (input_is_empty(stream))
-		return;
-	stream->wants_turn = true;
-	net_queue(stream->net, stream);
-}
-
 void *
 stream_context(const struct stream *stream)
 {
@@ -507,50 +492,8 @@ stream_number(const struct stream *stream)
 	return stream->number;
 }
 
-const char *
-stream_peer(struct stream *stream)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)&stream->peer;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&stream->peer;
-	char host[INET6_ADDRSTRLEN];
-	size_t size = sizeof(stream->peer_text);
-
-	if (stream->peer_text[0] != '\0')
-		return stream->peer_text;
-	switch (stream->peer.ss_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
-		snprintf(stream->peer_text, size, "%s:%u", host,
-		    ntohs(four->sin_port));
-		break;
-	case AF_INET6:
-		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
-		snprintf(stream->peer_text, size, "[%s]:%u", host,
-		    ntohs(six->sin6_port));
-		break;
-	case AF_UNIX:
-		snprintf(stream->peer_text, size, "unix");
-		break;
-	default:
-		snprintf(stream->peer_text, size, "unknown");
-	}
-	return stream->peer_text;
-}
-
 bool
 stream_is_public(const struct stream *stream)
 {
 	return stream->is_public;
-}
-
-uint64_t
-stream_received_bytes(const struct stream *stream)
-{
-	return stream->received_bytes;
-}
-
-uint64_t
-stream_sent_bytes(const struct stream *stream)
-{
-	return stream->sent_bytes;
 }

@@ -161,23 +161,12 @@ void stream_close(struct stream *stream);
 /* Once either of the two was called, or the connection is gone. */
 bool stream_is_ending(const struct stream *stream);
 
-/* Replaces handlers and context, for protocols told apart by first bytes. */
-void stream_handle(struct stream *stream,
-    const struct stream_handlers *handlers, void *context);
-
 void *stream_context(const struct stream *stream);
 
 /* A number that no other stream of this process had or will have. */
 uint64_t stream_number(const struct stream *stream);
 
-/* "127.0.0.1:4711", "[::1]:4711" or "unix", borrowed. */
-const char *stream_peer(struct stream *stream);
-
 /* From another host (not loopback, not a UNIX socket). */
 bool stream_is_public(const struct stream *stream);
-
-/* Bytes that have come and gone. */
-uint64_t stream_received_bytes(const struct stream *stream);
-uint64_t stream_sent_bytes(const struct stream *stream);
 
 #endif

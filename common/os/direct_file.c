@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -51,12 +52,6 @@ direct_file_close(struct direct_file *file)
 	(void)file->fs->close(file->fs, file->fd);
 	mem_free(file->path);
 	mem_free(file);
-}
-
-bool
-direct_file_is_direct(const struct direct_file *file)
-{
-	return file->is_direct;
 }
 
 /* Whether the cache has all of it already. */

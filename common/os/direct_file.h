@@ -11,7 +11,6 @@
 #ifndef COMMON_OS_DIRECT_FILE_H
 #define COMMON_OS_DIRECT_FILE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,9 +28,6 @@ enum status direct_file_open(struct file_system *fs, const char *path,
 
 /* NULL is allowed. */
 void direct_file_close(struct direct_file *file);
-
-/* Whether reads really come from the disk. */
-bool direct_file_is_direct(const struct direct_file *file);
 
 /* Reads up to `size` bytes; *got is less only at the end of the file. */
 enum status direct_file_read(struct direct_file *file, uint64_t offset,

@@ -179,17 +179,6 @@ settings_u64(const struct settings *settings, const char *key)
 	return number;
 }
 
-bool
-settings_bool(const struct settings *settings, const char *key)
-{
-	const char *value = settings_string(settings, key);
-	bool yes = strcmp(value, "true") == 0;
-
-	if (!yes && strcmp(value, "false") != 0)
-		check_failed(key, "settings: neither true nor false", 0);
-	return yes;
-}
-
 void
 settings_close(struct settings *settings)
 {

@@ -42,7 +42,6 @@ enum status settings_parse(
 bool settings_has(const struct settings *settings, const char *key);
 const char *settings_string(const struct settings *settings, const char *key);
 uint64_t settings_u64(const struct settings *settings, const char *key);
-bool settings_bool(const struct settings *settings, const char *key);
 
 /* NULL is allowed. */
 void settings_close(struct settings *settings);

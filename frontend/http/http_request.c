@@ -44,8 +44,12 @@ take_until(struct slice *text, char separator)
 	return http_text_trim(part);
 }
 
-bool
-http_list_next(struct slice *list, struct slice *out)
+/*
+ * Takes the next element of a list with commas, trimmed, off the front; false
+ * at its end. Empty elements are passed over. Commas in quotes are not for it.
+ */
+static bool
+list_next(struct slice *list, struct slice *out)
 {
 	while (list->size > 0) {
 		*out = take_until(list, ',');
@@ -100,7 +104,7 @@ http_request_wants_raw(const struct http_request *request)
 
 	if (ranges.size < strlen(RAW_TYPE))
 		return false;
-	while (http_list_next(&ranges, &range)) {
+	while (list_next(&ranges, &range)) {
 		struct slice type = take_until(&range, ';');
 
 		if (http_text_is(type, RAW_TYPE))

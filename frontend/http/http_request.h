@@ -55,12 +55,6 @@ bool http_text_is(struct slice text, const char *word);
 /* Without blanks and tabs at both ends. */
 struct slice http_text_trim(struct slice text);
 
-/*
- * Takes the next element of a list with commas, trimmed, off the front; false
- * at its end. Empty elements are passed over. Commas in quotes are not for it.
- */
-bool http_list_next(struct slice *list, struct slice *out);
-
 /* The body is a bare value: its media type is application/octet-stream. */
 bool http_request_is_raw(const struct http_request *request);
 

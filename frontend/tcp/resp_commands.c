@@ -37,12 +37,6 @@ resp_session_deinit(struct resp_session *session)
 	buffer_deinit(&session->name);
 }
 
-const char *
-resp_command_name(const struct resp_command *command)
-{
-	return command->name;
-}
-
 const struct resp_command *
 resp_command_find(const char *container, struct slice name)
 {

@@ -88,7 +88,4 @@ resp_pending_fail(const struct error *err, bool is_unknown, struct buffer *out);
 /* Writes the error for a read that failed. */
 void resp_read_fail(const struct error *err, struct buffer *out);
 
-/* The name of a found command, for metrics and logs: "get", "client". */
-const char *resp_command_name(const struct resp_command *command);
-
 #endif

@@ -53,12 +53,9 @@ read_sync(const char *word)
 static void
 set_compression(struct engine_options *options, const char *word)
 {
-	enum compression compression = COMPRESSION_NONE;
+	enum compression compression;
 
-	if (strcmp(word, "lz4") == 0)
-		compression = COMPRESSION_LZ4;
-	else if (strcmp(word, "zstd") == 0)
-		compression = COMPRESSION_ZSTD;
+	CHECK(compression_find(word, &compression));
 	for (unsigned i = 2; i < ENGINE_LEVEL_COUNT; i++)
 		options->compression[i] = compression;
 }

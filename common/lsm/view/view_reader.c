@@ -183,20 +183,6 @@ view_reader_adopted_count(const struct view_reader *reader)
 	return reader->adopted_count;
 }
 
-struct view *
-view_reader_view(struct view_reader *reader)
-{
-	return reader->view;
-}
-
-enum control_write_state
-view_reader_write_state(const struct view_reader *reader, uint32_t *delay_us)
-{
-	*delay_us = reader->is_fresh ? reader->state.write_delay_us : 0;
-	return reader->is_fresh ? reader->state.write_state
-				: CONTROL_WRITES_DOWN;
-}
-
 uint64_t
 view_reader_key_estimate(const struct view_reader *reader)
 {

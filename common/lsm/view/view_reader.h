@@ -124,15 +124,8 @@ uint64_t view_reader_now_ms(struct view_reader *reader);
 /* The sequence up to which reads see everything. */
 uint64_t view_reader_sequence(const struct view_reader *reader);
 
-/* How writes were taken at the last refresh; down if that failed. */
-enum control_write_state
-view_reader_write_state(const struct view_reader *reader, uint32_t *delay_us);
-
 /* Views that were opened so far. */
 uint64_t view_reader_adopted_count(const struct view_reader *reader);
-
-/* NULL as long as there is none. Borrowed until the next refresh. */
-struct view *view_reader_view(struct view_reader *reader);
 
 /*
  * About how many keys there are: entries less tombstones over all tables.

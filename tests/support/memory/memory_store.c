@@ -221,12 +221,6 @@ memory_store_put(
 		.kind = ENTRY_PUT});
 }
 
-void
-memory_store_delete(struct memory_store *store, struct slice key)
-{
-	set(store, &(struct entry){.key = key, .kind = ENTRY_TOMBSTONE});
-}
-
 struct reply
 memory_store_write(struct memory_store *store, struct batch_builder *batch)
 {

@@ -28,7 +28,6 @@ void memory_store_set_steps(struct memory_store *store, size_t steps_max);
 
 void memory_store_put(
     struct memory_store *store, struct slice key, struct slice value);
-void memory_store_delete(struct memory_store *store, struct slice key);
 
 /* Applies what is in the builder, which is then empty. */
 struct reply

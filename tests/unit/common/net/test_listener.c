@@ -26,7 +26,6 @@ struct server {
 	unsigned closed;
 	size_t received_bytes;
 	bool last_is_public;
-	char last_peer[64];
 };
 
 static void
@@ -55,8 +54,6 @@ on_accept(struct stream *stream, void *context)
 
 	server->accepted++;
 	server->last_is_public = stream_is_public(stream);
-	snprintf(server->last_peer, sizeof(server->last_peer), "%s",
-	    stream_peer(stream));
 	return server;
 }
 
@@ -229,19 +226,12 @@ only_loopback_is_not_public(void)
 {
 	struct server server;
 	struct ifaddrs *all;
-	char expected[32];
-	struct sockaddr_in own;
-	socklen_t size = sizeof(own);
 	int fd;
 
 	server_init(&server, 10);
 	fd = dial(&server);
-	CHECK(getsockname(fd, (struct sockaddr *)&own, &size) == 0);
 	turn_for(&server, 5);
 	CU_ASSERT_FALSE(server.last_is_public);
-	snprintf(
-	    expected, sizeof(expected), "127.0.0.1:%u", ntohs(own.sin_port));
-	CU_ASSERT_STRING_EQUAL(server.last_peer, expected);
 	close(fd);
 	/* A machine that has another address reaches itself by it. */
 	CHECK(getifaddrs(&all) == 0);

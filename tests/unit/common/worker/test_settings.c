@@ -16,14 +16,12 @@ settings_come_back_as_they_went(void)
 	settings_add(&text, "path", "%s", "a\nb\\n=c");
 	settings_add(&text, "empty", "%s", "");
 	settings_add(&text, "limits.big", "18446744073709551615");
-	settings_add(&text, "on", "true");
 	ASSERT_OK(settings_parse(buffer_slice(&text), &settings, &err), &err);
 	CU_ASSERT_STRING_EQUAL(settings_string(settings, "name"), "http-0");
 	CU_ASSERT_EQUAL(settings_u64(settings, "listen_fd"), 4);
 	CU_ASSERT_STRING_EQUAL(settings_string(settings, "path"), "a\nb\\n=c");
 	CU_ASSERT_STRING_EQUAL(settings_string(settings, "empty"), "");
 	CU_ASSERT_EQUAL(settings_u64(settings, "limits.big"), UINT64_MAX);
-	CU_ASSERT_TRUE(settings_bool(settings, "on"));
 	CU_ASSERT_FALSE(settings_has(settings, "off"));
 	settings_close(settings);
 	buffer_deinit(&text);

@@ -527,7 +527,6 @@ run_reader(void *context)
 	struct racer *racer = context;
 	struct race *race = racer->race;
 	struct view_reader *reader = mini_reader(racer->store, &clock_system);
-	struct view *view = NULL;
 	uint64_t value = 0;
 	struct error err;
 
@@ -542,15 +541,12 @@ run_reader(void *context)
 			complain(race, "refresh", err.code, STATUS_OK);
 			break;
 		}
-		if (view_reader_view(reader) != view) {
-			view = view_reader_view(reader);
-			atomic_fetch_add(&race->views, 1);
-		}
 		if (!read_counters(race, reader, &value) ||
 		    (value % 8 == 0 && !scan_counters(race, reader, value)))
 			break;
 		atomic_fetch_add(&race->reads, 1);
 	}
+	atomic_fetch_add(&race->views, view_reader_adopted_count(reader));
 	view_reader_close(reader);
 	return NULL;
 }
