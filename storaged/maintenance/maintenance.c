@@ -16,36 +16,15 @@
 #include "storaged/compaction/compaction.h"
 #include "storaged/compaction/shortage.h"
 #include "storaged/flush/flush.h"
+#include "storaged/maintenance/task.h"
 #include "storaged/manifest/damage_list.h"
 #include "storaged/tree/tree.h"
-
-/* What fails is tried again after this; the wait doubles up to the most. */
-#define RETRY_MS 1000
-#define RETRY_DOUBLINGS_MAX 5
-
-/* That more must be free, at least, to try again before the time. */
-#define RETRY_FREED_BYTES (1u << 20)
 
 /* So long after the last flush none is taken to follow soon. */
 #define QUIET_MS 10000
 
 /* Moves and drops of tables in one step. */
 #define INSTALLS_MAX 4
-
-/* One kind of work: its job, what it made, and when it may be tried again. */
-struct task {
-	struct job job; /* first: a job is cast back to its task */
-	struct maintenance *owner;
-	bool running;
-	bool finished; /* ended, and its outcome not yet taken in */
-	uint64_t retry_ms;
-	unsigned failures; /* since it last went well */
-	uint64_t failed_free_bytes; /* on the disk, when it last failed */
-	uint64_t begun_ns;
-	enum status status;
-	struct error error;
-	char trouble[ERROR_TEXT_BYTES_MAX]; /* "" since it last went well */
-};
 
 struct maintenance {
 	struct maintenance_options options;
@@ -54,7 +33,7 @@ struct maintenance {
 	char journal_directory[PATH_BYTES_MAX];
 	struct tree *tree;
 	struct journal *journal; /* NULL during recovery */
-	struct background *background;
+	struct task_group group;
 	uint64_t flushed_ms; /* monotonic; of the last flush */
 	struct maintenance_space space;
 	uint64_t compaction_wants; /* free bytes, so that one can begin */
@@ -76,6 +55,7 @@ struct maintenance {
 	} compaction;
 	struct memtable_task {
 		struct task task;
+		const struct maintenance *owner;
 		struct memtable_options memtable;
 		struct memtable_writer *made;
 	} memtable;
@@ -86,78 +66,13 @@ struct maintenance {
 	} segment;
 };
 
-static void
-on_job_done(struct job *job)
-{
-	struct task *task = (struct task *)job;
-
-	task->running = false;
-	task->finished = true;
-}
-
-static void
-task_start(struct task *task, enum lane lane)
-{
-	CHECK(!task->running && !task->finished);
-	task->running = true;
-	task->error = (struct error){0};
-	task->begun_ns = clock_monotonic_ns(&clock_system);
-	background_submit(task->owner->background, lane, &task->job);
-}
-
-static bool
-task_idle(const struct task *task, uint64_t now_ms)
-{
-	return !task->running && now_ms >= task->retry_ms;
-}
-
-static void
-task_init(struct maintenance *maintenance, struct task *task,
-    void (*run)(struct job *job))
-{
-	task->owner = maintenance;
-	task->job.run = run;
-	task->job.on_done = on_job_done;
-}
-
-/*
- * Notes a failure that may pass; gives back one that will not. A memtable that
- * is damaged does not get better by trying again, but recovery makes it anew.
- * (Damaged tables are left alone: damage_list_mark().) After a failed sync the
- * disk is not to be trusted with anything more: recovery finds out what it
- * has, from the files alone.
- */
+/* A damaged memtable does not get better, but recovery makes it anew. */
 static enum status
-task_failed(
-    struct task *task, const char *what, uint64_t now_ms, struct error *err)
+note_failure(struct maintenance *maintenance, struct task *task,
+    const char *what, uint64_t now_ms, struct error *err)
 {
-	uint64_t retry_ms;
-
-	if (task->status == STATUS_UNSYNCED ||
-	    (task->status == STATUS_CORRUPT &&
-		task != &task->owner->compaction.task)) {
-		error_copy(err, &task->error);
-		return error_wrap(err, "%s", what);
-	}
-	retry_ms = (uint64_t)RETRY_MS << task->failures;
-	if (task->failures < RETRY_DOUBLINGS_MAX)
-		task->failures++;
-	task->retry_ms = now_ms + retry_ms;
-	task->failed_free_bytes = task->owner->space.free_bytes;
-	snprintf(task->trouble, sizeof(task->trouble), "%s: %.200s", what,
-	    task->error.text);
-	if (task->status != STATUS_SHUTDOWN)
-		log_event(LOG_WARN, "maintenance_failed",
-		    "what=%s retry_ms=%" PRIu64 " error=\"%s\"", what, retry_ms,
-		    task->error.text);
-	return STATUS_OK;
-}
-
-static void
-task_went_well(struct task *task)
-{
-	task->trouble[0] = '\0';
-	task->failures = 0;
+	return task_failed(
+	    task, what, maintenance->space.free_bytes, now_ms, err);
 }
 
 /*
@@ -165,13 +80,13 @@ task_went_well(struct task *task)
  * itself had failed. Anything else ends the engine.
  */
 static enum status
-task_not_taken(
-    struct task *task, const char *what, uint64_t now_ms, struct error *err)
+note_not_taken(struct maintenance *maintenance, struct task *task,
+    const char *what, uint64_t now_ms, struct error *err)
 {
 	if (err->code != STATUS_NO_SPACE)
 		return err->code;
 	task->status = error_copy(&task->error, err);
-	return task_failed(task, what, now_ms, err);
+	return note_failure(maintenance, task, what, now_ms, err);
 }
 
 static void
@@ -194,9 +109,9 @@ rewrite_options_init(const struct maintenance *maintenance,
 }
 
 static void
-run_flush(struct job *job)
+run_flush(struct task *task)
 {
-	struct flush_task *flush = (struct flush_task *)job;
+	struct flush_task *flush = (struct flush_task *)task;
 
 	flush->task.status = flush_memtable(&flush->rewrite, flush->memtable,
 	    &flush->result, &flush->task.error);
@@ -246,7 +161,8 @@ take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	enum status status;
 
 	if (flush->task.status != STATUS_OK)
-		return task_failed(&flush->task, "flush", now_ms, err);
+		return note_failure(
+		    maintenance, &flush->task, "flush", now_ms, err);
 	metrics_add(METRIC_FLUSHES, 0, 0, 1);
 	metrics_add(METRIC_FLUSH_BYTES, 0, 0, result->written_bytes);
 	count_reclaimed(result);
@@ -259,22 +175,22 @@ take_flush(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	result->count = 0;
 	rewrite_result_deinit(result);
 	if (status != STATUS_OK)
-		return task_not_taken(&flush->task, "flush", now_ms, err);
+		return note_not_taken(
+		    maintenance, &flush->task, "flush", now_ms, err);
 	task_went_well(&flush->task);
 	release_journal(maintenance);
 	return STATUS_OK;
 }
 
 static void
-run_compaction(struct job *job)
+run_compaction(struct task *task)
 {
-	struct compaction_task *compaction = (struct compaction_task *)job;
+	struct compaction_task *compaction = (struct compaction_task *)task;
 
-	compaction->task.status =
-	    compaction_run(&compaction->rewrite, compaction->pick.inputs,
-		compaction->pick.input_count, &compaction->older,
-		background_stop(compaction->task.owner->background),
-		&compaction->result, &compaction->task.error);
+	compaction->task.status = compaction_run(&compaction->rewrite,
+	    compaction->pick.inputs, compaction->pick.input_count,
+	    &compaction->older, background_stop(task->group->background),
+	    &compaction->result, &compaction->task.error);
 	if (compaction->task.status == STATUS_CORRUPT ||
 	    compaction->task.status == STATUS_IO)
 		compaction->damage =
@@ -330,9 +246,9 @@ take_compaction(
 		compaction->damage = NULL;
 		compaction_pick_deinit(pick);
 		/* What can be done without those is begun at once. */
-		return damaged
-		    ? STATUS_OK
-		    : task_failed(&compaction->task, "compaction", now_ms, err);
+		return damaged ? STATUS_OK
+			       : note_failure(maintenance, &compaction->task,
+				     "compaction", now_ms, err);
 	}
 	metrics_add(METRIC_COMPACTIONS, pick->level, 0, 1);
 	metrics_add(
@@ -350,8 +266,8 @@ take_compaction(
 	rewrite_result_deinit(result);
 	compaction_pick_deinit(pick);
 	if (status != STATUS_OK)
-		return task_not_taken(
-		    &compaction->task, "compaction", now_ms, err);
+		return note_not_taken(
+		    maintenance, &compaction->task, "compaction", now_ms, err);
 	task_went_well(&compaction->task);
 	return STATUS_OK;
 }
@@ -447,27 +363,28 @@ start_compaction(
 			return STATUS_OK;
 		}
 		if (install_pick(maintenance, &pick, err) != STATUS_OK)
-			return task_not_taken(&maintenance->compaction.task,
-			    "compaction", now_ms, err);
+			return note_not_taken(maintenance,
+			    &maintenance->compaction.task, "compaction", now_ms,
+			    err);
 	}
 	return STATUS_OK;
 }
 
 static void
-run_memtable(struct job *job)
+run_memtable(struct task *task)
 {
-	struct memtable_task *task = (struct memtable_task *)job;
+	struct memtable_task *memtable = (struct memtable_task *)task;
+	const struct maintenance *owner = memtable->owner;
 	char path[PATH_BYTES_MAX];
 
 	view_path_memtable(
-	    path, task->task.owner->runtime_directory, task->memtable.number);
-	task->task.status = tree_check_space(task->task.owner->options.fs,
-	    task->task.owner->runtime_directory, task->memtable.capacity_bytes,
-	    &task->task.error);
-	if (task->task.status == STATUS_OK)
-		task->task.status =
-		    memtable_writer_create(task->task.owner->options.fs, path,
-			&task->memtable, &task->made, &task->task.error);
+	    path, owner->runtime_directory, memtable->memtable.number);
+	task->status =
+	    tree_check_space(owner->options.fs, owner->runtime_directory,
+		memtable->memtable.capacity_bytes, &task->error);
+	if (task->status == STATUS_OK)
+		task->status = memtable_writer_create(owner->options.fs, path,
+		    &memtable->memtable, &memtable->made, &task->error);
 }
 
 static void
@@ -486,12 +403,12 @@ start_memtable(struct maintenance *maintenance)
 }
 
 static void
-run_segment(struct job *job)
+run_segment(struct task *task)
 {
-	struct segment_task *task = (struct segment_task *)job;
+	struct segment_task *segment = (struct segment_task *)task;
 
-	task->task.status = journal_spare_prepare(
-	    &task->journal, &task->made, &task->task.error);
+	task->status = journal_spare_prepare(
+	    &segment->journal, &segment->made, &task->error);
 }
 
 static void
@@ -516,24 +433,22 @@ take_spares(struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 	struct memtable_task *memtable = &maintenance->memtable;
 	struct segment_task *segment = &maintenance->segment;
 
-	if (memtable->task.finished) {
-		memtable->task.finished = false;
+	if (task_take_end(&memtable->task)) {
 		if (memtable->task.status == STATUS_OK) {
 			task_went_well(&memtable->task);
 			tree_give_spare(maintenance->tree, memtable->made);
-		} else if (task_failed(&memtable->task, "memtable", now_ms,
-			       err) != STATUS_OK) {
+		} else if (note_failure(maintenance, &memtable->task,
+			       "memtable", now_ms, err) != STATUS_OK) {
 			return err->code;
 		}
 		memtable->made = NULL;
 	}
-	if (segment->task.finished) {
-		segment->task.finished = false;
+	if (task_take_end(&segment->task)) {
 		if (segment->task.status == STATUS_OK) {
 			task_went_well(&segment->task);
 			journal_spare_give(maintenance->journal, segment->made);
-		} else if (task_failed(&segment->task, "journal segment",
-			       now_ms, err) != STATUS_OK) {
+		} else if (note_failure(maintenance, &segment->task,
+			       "journal segment", now_ms, err) != STATUS_OK) {
 			return err->code;
 		}
 		segment->made = NULL;
@@ -545,16 +460,14 @@ static enum status
 take_finished(
     struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 {
-	(void)background_poll(maintenance->background);
+	(void)background_poll(maintenance->group.background);
 	if (take_spares(maintenance, now_ms, err) != STATUS_OK)
 		return err->code;
-	if (maintenance->flush.task.finished) {
-		maintenance->flush.task.finished = false;
+	if (task_take_end(&maintenance->flush.task)) {
 		if (take_flush(maintenance, now_ms, err) != STATUS_OK)
 			return err->code;
 	}
-	if (maintenance->compaction.task.finished) {
-		maintenance->compaction.task.finished = false;
+	if (task_take_end(&maintenance->compaction.task)) {
 		if (take_compaction(maintenance, now_ms, err) != STATUS_OK)
 			return err->code;
 	}
@@ -596,8 +509,7 @@ maintenance_flush_now(struct maintenance *maintenance, struct error *err)
 	while (tree_frozen_count(maintenance->tree) > 0) {
 		prepare_flush(maintenance);
 		flush->task.begun_ns = clock_monotonic_ns(&clock_system);
-		flush->task.job.run(&flush->task.job);
-		if (flush->task.status != STATUS_OK)
+		if (task_run(&flush->task) != STATUS_OK)
 			return error_copy(err, &flush->task.error);
 		if (take_flush(maintenance, 0, err) != STATUS_OK)
 			return err->code;
@@ -608,25 +520,14 @@ maintenance_flush_now(struct maintenance *maintenance, struct error *err)
 	return STATUS_OK;
 }
 
-/* Whether the disk has clearly more than when the task failed. */
-static void
-hurry(struct task *task, const struct maintenance_space *space, uint64_t now_ms)
-{
-	uint64_t failed = task->failed_free_bytes;
-
-	if (task->failures > 0 && task->error.code == STATUS_NO_SPACE &&
-	    space->free_bytes > failed + failed / 4 + RETRY_FREED_BYTES)
-		task->retry_ms = now_ms;
-}
-
 void
 maintenance_set_space(struct maintenance *maintenance,
     const struct maintenance_space *space, uint64_t now_ms)
 {
 	maintenance->space = *space;
-	hurry(&maintenance->flush.task, space, now_ms);
-	hurry(&maintenance->compaction.task, space, now_ms);
-	hurry(&maintenance->segment.task, space, now_ms);
+	task_hurry(&maintenance->flush.task, space->free_bytes, now_ms);
+	task_hurry(&maintenance->compaction.task, space->free_bytes, now_ms);
+	task_hurry(&maintenance->segment.task, space->free_bytes, now_ms);
 	/* One is enough for the next change of segment. */
 	if (space->is_short && maintenance->journal != NULL)
 		journal_spares_keep(maintenance->journal, 1);
@@ -659,7 +560,7 @@ maintenance_busy(const struct maintenance *maintenance)
 	struct pick pick;
 	bool due;
 
-	if (background_busy(maintenance->background) ||
+	if (background_busy(maintenance->group.background) ||
 	    tree_frozen_count(maintenance->tree) > 0)
 		return true;
 	pick = compaction_pick(
@@ -678,25 +579,25 @@ maintenance_makes_memtable(const struct maintenance *maintenance)
 void
 maintenance_wait(struct maintenance *maintenance)
 {
-	background_wait(maintenance->background);
+	background_wait(maintenance->group.background);
 }
 
 bool
 maintenance_has_finished(const struct maintenance *maintenance)
 {
-	return background_has_ended(maintenance->background);
+	return background_has_ended(maintenance->group.background);
 }
 
 int
 maintenance_descriptor(const struct maintenance *maintenance)
 {
-	return background_descriptor(maintenance->background);
+	return background_descriptor(maintenance->group.background);
 }
 
 struct background *
 maintenance_background(struct maintenance *maintenance)
 {
-	return maintenance->background;
+	return maintenance->group.background;
 }
 
 const char *
@@ -716,20 +617,13 @@ maintenance_flush_trouble(const struct maintenance *maintenance)
 	    : maintenance->memtable.task.trouble;
 }
 
-static void
-forget(struct task *task)
-{
-	task->retry_ms = 0;
-	task_went_well(task);
-}
-
 void
 maintenance_forget_trouble(struct maintenance *maintenance)
 {
-	forget(&maintenance->flush.task);
-	forget(&maintenance->compaction.task);
-	forget(&maintenance->memtable.task);
-	forget(&maintenance->segment.task);
+	task_forget(&maintenance->flush.task);
+	task_forget(&maintenance->compaction.task);
+	task_forget(&maintenance->memtable.task);
+	task_forget(&maintenance->segment.task);
 }
 
 struct maintenance *
@@ -745,11 +639,15 @@ maintenance_create(const struct maintenance_options *options, struct tree *tree)
 	snprintf(maintenance->journal_directory, PATH_BYTES_MAX, "%s",
 	    options->journal_directory);
 	maintenance->tree = tree;
-	maintenance->background = background_create(options->threads);
-	task_init(maintenance, &maintenance->flush.task, run_flush);
-	task_init(maintenance, &maintenance->compaction.task, run_compaction);
-	task_init(maintenance, &maintenance->memtable.task, run_memtable);
-	task_init(maintenance, &maintenance->segment.task, run_segment);
+	task_group_init(&maintenance->group, options->threads);
+	task_init(&maintenance->flush.task, &maintenance->group, run_flush);
+	task_init(
+	    &maintenance->compaction.task, &maintenance->group, run_compaction);
+	maintenance->compaction.task.outlives_damage = true;
+	task_init(
+	    &maintenance->memtable.task, &maintenance->group, run_memtable);
+	maintenance->memtable.owner = maintenance;
+	task_init(&maintenance->segment.task, &maintenance->group, run_segment);
 	return maintenance;
 }
 
@@ -765,7 +663,7 @@ maintenance_close(struct maintenance *maintenance)
 {
 	if (maintenance == NULL)
 		return;
-	background_close(maintenance->background);
+	task_group_deinit(&maintenance->group);
 	rewrite_result_deinit(&maintenance->flush.result);
 	rewrite_result_deinit(&maintenance->compaction.result);
 	compaction_pick_deinit(&maintenance->compaction.pick);
