@@ -103,6 +103,7 @@ freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 	bool wanted =
 	    engine->flush_sequence > tree_frozen_sequence(engine->tree);
 	uint64_t age_ms_max = engine_memtable_age_ms_max(engine, now_ms);
+	struct error none;
 	bool old;
 
 	/* What was deleted gives space back only from tables. */
@@ -112,7 +113,8 @@ freeze_when_due(struct engine *engine, uint64_t now_ms, struct error *err)
 	    now_ms >= engine->active_since_ms + age_ms_max;
 
 	/* Freezing can wait for space; only a write must have it at once. */
-	if (tree_wants_spare(engine->tree))
+	if (tree_wants_spare(engine->tree) ||
+	    tree_reserve_view(engine->tree, &none) != STATUS_OK)
 		return STATUS_OK;
 	if ((wanted && frozen < FROZEN_COUNT_MAX) || (old && frozen == 0))
 		return engine_freeze(engine, err);

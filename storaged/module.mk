@@ -5,7 +5,7 @@ $(call library,storaged,engine_checkpoint.c engine_open.c engine_reclaim.c \
     compaction/compaction.c compaction/pick.c compaction/reclaim.c \
     compaction/rewrite.c compaction/shortage.c \
     flush/flush.c maintenance/maintenance.c \
-    maintenance/task.c manifest/catalog.c \
+    maintenance/task.c maintenance/view_space.c manifest/catalog.c \
     manifest/damage_list.c manifest/edit.c manifest/manifest.c manifest/table_file.c \
     reserve/reserve.c scrub/scrub.c tree/table_trash.c tree/tree.c,\
     common/base common/log common/codec common/os common/command \

@@ -11,6 +11,8 @@ $(call test_program,model/test_engine_checkpoint,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_reclaim,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_engine_disk,storaged,$(ENGINE_SUPPORT) \
     tests/support/small_disk.c)
+$(call test_program,model/test_engine_runtime,storaged,$(ENGINE_SUPPORT) \
+    tests/support/small_disk.c)
 $(call test_program,model/test_engine_threads,storaged)
 CRASH_SUPPORT := tests/support/crash_workload.c $(ENGINE_SUPPORT)
 $(call test_program,model/test_power_cut,storaged,$(CRASH_SUPPORT))

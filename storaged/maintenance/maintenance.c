@@ -17,6 +17,7 @@
 #include "storaged/compaction/shortage.h"
 #include "storaged/flush/flush.h"
 #include "storaged/maintenance/task.h"
+#include "storaged/maintenance/view_space.h"
 #include "storaged/manifest/damage_list.h"
 #include "storaged/tree/tree.h"
 
@@ -38,6 +39,7 @@ struct maintenance {
 	struct maintenance_space space;
 	uint64_t compaction_wants; /* free bytes, so that one can begin */
 	uint64_t compaction_failed_bytes; /* the input of one without room */
+	struct view_space view_space;
 
 	struct flush_task {
 		struct task task;
@@ -478,14 +480,17 @@ enum status
 maintenance_step(
     struct maintenance *maintenance, uint64_t now_ms, struct error *err)
 {
+	bool changes;
+
 	if (take_finished(maintenance, now_ms, err) != STATUS_OK)
 		return err->code;
+	changes = view_space_hold(&maintenance->view_space, maintenance->tree);
 	/* Before the flush, on its lane: a write may be waiting for it. */
 	if (maintenance->journal != NULL &&
 	    task_idle(&maintenance->memtable.task, now_ms) &&
 	    tree_wants_spare(maintenance->tree))
 		start_memtable(maintenance);
-	if (task_idle(&maintenance->flush.task, now_ms) &&
+	if (changes && task_idle(&maintenance->flush.task, now_ms) &&
 	    tree_frozen_count(maintenance->tree) > 0) {
 		prepare_flush(maintenance);
 		task_start(&maintenance->flush.task, LANE_FLUSH);
@@ -495,7 +500,7 @@ maintenance_step(
 	if (task_idle(&maintenance->segment.task, now_ms) &&
 	    journal_wants_spare(maintenance->journal))
 		start_segment(maintenance);
-	if (task_idle(&maintenance->compaction.task, now_ms))
+	if (changes && task_idle(&maintenance->compaction.task, now_ms))
 		return start_compaction(maintenance, now_ms, err);
 	return STATUS_OK;
 }
@@ -611,6 +616,8 @@ maintenance_trouble(const struct maintenance *maintenance)
 const char *
 maintenance_flush_trouble(const struct maintenance *maintenance)
 {
+	if (maintenance->view_space.trouble[0] != '\0')
+		return maintenance->view_space.trouble;
 	/* Only a journal segment that is missing costs nothing but time. */
 	return maintenance->flush.task.trouble[0] != '\0'
 	    ? maintenance->flush.task.trouble

@@ -97,7 +97,7 @@ struct background *maintenance_background(struct maintenance *maintenance);
 /* The text of the last failure that is being tried again; "" if none is. */
 const char *maintenance_trouble(const struct maintenance *maintenance);
 
-/* The same of flushing alone. */
+/* The same of flushing alone, and of views; nothing is frozen meanwhile. */
 const char *maintenance_flush_trouble(const struct maintenance *maintenance);
 
 /* Forgets it; what has failed is tried again by the next step. */

@@ -179,6 +179,25 @@ renew_view(struct tree *tree, struct error *err)
 	return status;
 }
 
+/*
+ * Before anything is changed that readers have to be told of: from then on it
+ * cannot be that there is no space to tell them.
+ */
+static enum status
+reserve_view(struct tree *tree, size_t more_tables, struct error *err)
+{
+	if (!tree->live)
+		return STATUS_OK;
+	return view_publisher_reserve(tree->publisher, tree->frozen_count + 2,
+	    catalog_table_count(&tree->catalog) + more_tables, err);
+}
+
+enum status
+tree_reserve_view(struct tree *tree, struct error *err)
+{
+	return reserve_view(tree, 1, err);
+}
+
 /* Makes sure that enough numbers lie below the durable ceiling. */
 static enum status
 reserve_numbers(struct tree *tree, struct error *err)
@@ -321,8 +340,11 @@ tree_rotate(struct tree *tree, struct recovery_point *point, size_t entries,
 	uint64_t first_sequence = point->sequence + 1;
 
 	CHECK(tree->frozen_count + 2 <= TREE_MEMTABLES_MAX);
-	if (reserve_numbers(tree, err) != STATUS_OK)
+	if (reserve_view(tree, 0, err) != STATUS_OK ||
+	    reserve_numbers(tree, err) != STATUS_OK) {
+		buffer_deinit(&point->writers);
 		return err->code;
+	}
 	tree->first_sequence = first_sequence;
 	if (tree->active != NULL)
 		freeze(tree, point);
@@ -358,9 +380,10 @@ tree_make_room(struct tree *tree, size_t entries, size_t bytes, size_t ranges,
 {
 	struct memtable_writer *made;
 
+	if (tree_reserve_view(tree, err) != STATUS_OK)
+		return err->code;
 	if (tree_has_room(tree, entries, bytes, ranges))
-		return tree_check_space(
-		    tree->fs, tree->runtime_directory, 0, err);
+		return STATUS_OK;
 	if (make_memtable(tree, 1,
 		memtable_capacity_for(entries, bytes, ranges), &made,
 		err) != STATUS_OK)
@@ -453,6 +476,8 @@ close_tables(struct tree *tree, struct table_file **tables, size_t count,
 static enum status
 append_edit(struct tree *tree, const struct edit *edit, struct error *err)
 {
+	if (reserve_view(tree, edit->added_count, err) != STATUS_OK)
+		return err->code;
 	if (manifest_append(tree->manifest, edit, err) != STATUS_OK)
 		return error_wrap(err, "manifest");
 	return STATUS_OK;

@@ -15,7 +15,7 @@
  *             and files leave only after they have left both.
  * Failure     When a call that changes something fails the tree is stuck: the
  *             engine stops, and recovery starts from what is on disk. But
- *             NO_SPACE for the manifest leaves all as it was.
+ *             NO_SPACE for the manifest or the next view leaves all as it was.
  * Ownership   The tree owns memtables and the catalog.
  * Threads     The engine's thread alone.
  */
@@ -101,12 +101,18 @@ bool tree_has_room(
     const struct tree *tree, size_t entries, size_t bytes, size_t ranges);
 
 /*
- * Makes the next memtable now if there is no room for that much, and sees to
- * it that tree_rotate() will have the space it needs. On failure nothing has
+ * Makes the next memtable now if there is no room for that much, and takes the
+ * space for the view that tree_rotate() publishes. On failure nothing has
  * changed.
  */
 enum status tree_make_room(struct tree *tree, size_t entries, size_t bytes,
     size_t ranges, struct error *err) MUST_CHECK;
+
+/*
+ * Takes the space for the next view, if it is not held: without it neither
+ * tables nor memtables can change. Call it now and then.
+ */
+enum status tree_reserve_view(struct tree *tree, struct error *err) MUST_CHECK;
 
 /* NO_SPACE if `bytes` more would leave views too little; from any thread. */
 enum status tree_check_space(struct file_system *fs,

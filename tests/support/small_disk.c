@@ -188,6 +188,23 @@ disk_pwrite(struct file_system *fs, int fd, const void *bytes, size_t size,
 	return done;
 }
 
+/* What a mapping reaches was allocated, and so charged, before it was made. */
+static ssize_t
+disk_mapped_write(struct file_system *fs, int fd, void *mapping,
+    const void *bytes, size_t size, off_t offset)
+{
+	struct small_disk *disk = of_table(fs);
+
+	return disk->real->mapped_write(
+	    disk->real, fd, mapping, bytes, size, offset);
+}
+
+/* A hint, which takes no space. */
+static void
+disk_write_out(struct file_system *fs, int fd, off_t offset, off_t size)
+{
+}
+
 static int
 disk_fdatasync(struct file_system *fs, int fd)
 {
@@ -308,6 +325,8 @@ small_disk_create(const char *root, uint64_t capacity_bytes)
 	    .close = disk_close,
 	    .pread = disk_pread,
 	    .pwrite = disk_pwrite,
+	    .mapped_write = disk_mapped_write,
+	    .write_out = disk_write_out,
 	    .fdatasync = disk_fdatasync,
 	    .fsync = disk_fdatasync,
 	    .ftruncate = disk_ftruncate,

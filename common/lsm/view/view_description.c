@@ -78,13 +78,19 @@ view_bound_slice(const struct view_bound *bound)
 					       : VIEW_BOUND_BYTES);
 }
 
+size_t
+view_description_size(size_t memtable_count, size_t table_count)
+{
+	return VIEW_HEADER_BYTES + memtable_count * VIEW_MEMTABLE_BYTES +
+	    table_count * VIEW_TABLE_BYTES + VIEW_CHECKSUM_BYTES;
+}
+
 void
 view_description_encode(
     const struct view_description *description, struct buffer *out)
 {
-	size_t size = VIEW_HEADER_BYTES +
-	    description->memtable_count * VIEW_MEMTABLE_BYTES +
-	    description->table_count * VIEW_TABLE_BYTES + VIEW_CHECKSUM_BYTES;
+	size_t size = view_description_size(
+	    description->memtable_count, description->table_count);
 	uint8_t *bytes = buffer_reserve(out, size);
 	uint8_t *place = bytes + VIEW_HEADER_BYTES;
 

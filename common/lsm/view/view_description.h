@@ -75,6 +75,9 @@ struct view_bound view_bound_of(struct slice key);
 /* What is kept of the key, borrowed from `bound`. */
 struct slice view_bound_slice(const struct view_bound *bound);
 
+/* Bytes of the view file of so many memtables and tables. */
+size_t view_description_size(size_t memtable_count, size_t table_count);
+
 /* Appends the bytes of the view file to `out`. */
 void view_description_encode(
     const struct view_description *description, struct buffer *out);

@@ -16,12 +16,21 @@ struct view_publisher {
 	struct control *control;
 	uint64_t memtable_number_max; /* at the opening */
 	bool has_published; /* in this incarnation */
+	struct file *next; /* the next view's, empty so far; NULL: none yet */
+	uint64_t next_number;
+	uint64_t next_bytes; /* that it holds the space for */
 };
+
+/* What is held beyond what is asked for: the one after it may be larger. */
+#define NEXT_SLACK_BYTES 8192
 
 static enum status
 on_name_found(void *context, const char *name, struct error *err);
 static enum status
 on_name_swept(void *context, const char *name, struct error *err);
+static enum status
+hold_next(struct view_publisher *publisher, uint64_t bytes, struct error *err);
+static void drop_next(struct view_publisher *publisher);
 static enum status write_view(struct view_publisher *publisher,
     const struct view_description *description, struct error *err);
 
@@ -53,6 +62,7 @@ view_publisher_close(struct view_publisher *publisher)
 {
 	if (publisher == NULL)
 		return;
+	drop_next(publisher);
 	control_close(publisher->control);
 	mem_free(publisher->runtime);
 	mem_free(publisher);
@@ -68,6 +78,17 @@ uint64_t
 view_publisher_memtable_number_max(const struct view_publisher *publisher)
 {
 	return publisher->memtable_number_max;
+}
+
+enum status
+view_publisher_reserve(struct view_publisher *publisher, size_t memtable_count,
+    size_t table_count, struct error *err)
+{
+	if (hold_next(publisher,
+		view_description_size(memtable_count, table_count),
+		err) != STATUS_OK)
+		return error_wrap(err, "no room for the next view");
+	return STATUS_OK;
 }
 
 enum status
@@ -95,6 +116,9 @@ view_publisher_publish(struct view_publisher *publisher,
 	 */
 	view_path_view(path, publisher->runtime, state.view_number);
 	(void)!path_remove(publisher->fs, path, &ignored);
+	/* While there is the space of that one, before others take it. */
+	(void)!view_publisher_reserve(publisher, description->memtable_count,
+	    description->table_count, &ignored);
 	return STATUS_OK;
 }
 
@@ -137,7 +161,9 @@ on_name_swept(void *context, const char *name, struct error *err)
 
 	control_load(publisher->control, &state);
 	if (view_path_parse_view(name, &number)) {
-		if (number == state.view_number)
+		if (number == state.view_number ||
+		    (publisher->next != NULL &&
+			number == publisher->next_number))
 			return STATUS_OK;
 	} else if (!view_path_parse_memtable(name, &number) ||
 	    number > publisher->memtable_number_max) {
@@ -145,6 +171,50 @@ on_name_swept(void *context, const char *name, struct error *err)
 	}
 	path_join(path, publisher->runtime, name);
 	return path_remove(publisher->fs, path, err);
+}
+
+/* Sees to it that the next view's file exists and has so much space. */
+static enum status
+hold_next(struct view_publisher *publisher, uint64_t bytes, struct error *err)
+{
+	struct control_state state;
+	char path[PATH_BYTES_MAX];
+
+	if (publisher->next != NULL && publisher->next_bytes >= bytes)
+		return STATUS_OK;
+	bytes += bytes / 4 + NEXT_SLACK_BYTES;
+	if (publisher->next == NULL) {
+		control_load(publisher->control, &state);
+		publisher->next_number = state.view_number + 1;
+		publisher->next_bytes = 0;
+		view_path_view(path, publisher->runtime, state.view_number + 1);
+		if (file_create(publisher->fs, path, &publisher->next, err) !=
+		    STATUS_OK)
+			return err->code;
+	}
+	if (file_reserve(publisher->next, bytes, err) != STATUS_OK) {
+		/* What it held before, it still holds. */
+		if (publisher->next_bytes == 0)
+			drop_next(publisher);
+		return err->code;
+	}
+	publisher->next_bytes = bytes;
+	return STATUS_OK;
+}
+
+/* Nobody knows of that file yet. */
+static void
+drop_next(struct view_publisher *publisher)
+{
+	char path[PATH_BYTES_MAX];
+	struct error ignored;
+
+	if (publisher->next == NULL)
+		return;
+	file_close(publisher->next);
+	publisher->next = NULL;
+	view_path_view(path, publisher->runtime, publisher->next_number);
+	(void)!path_remove(publisher->fs, path, &ignored);
 }
 
 /*
@@ -156,16 +226,21 @@ write_view(struct view_publisher *publisher,
     const struct view_description *description, struct error *err)
 {
 	struct buffer bytes = {0};
-	struct file *file = NULL;
-	char path[PATH_BYTES_MAX];
 	enum status status;
 
-	view_path_view(path, publisher->runtime, description->number);
 	view_description_encode(description, &bytes);
-	status = file_create(publisher->fs, path, &file, err);
-	if (status == STATUS_OK)
-		status = file_write_at(file, 0, buffer_slice(&bytes), err);
-	file_close(file);
+	status = hold_next(publisher, buffer_slice(&bytes).size, err);
+	if (status == STATUS_OK) {
+		CHECK(publisher->next_number == description->number);
+		status = file_write_at(
+		    publisher->next, 0, buffer_slice(&bytes), err);
+	}
+	if (status == STATUS_OK) {
+		file_close(publisher->next);
+		publisher->next = NULL;
+	} else {
+		drop_next(publisher);
+	}
 	buffer_deinit(&bytes);
 	return status;
 }

@@ -18,13 +18,15 @@
  *
  * Durability  None: the runtime directory does not outlive the machine.
  * Failure     A failed publish leaves the view before it current and may be
- *             repeated.
+ *             repeated. After view_publisher_reserve() for as much it does not
+ *             fail for want of space.
  * Ownership   The publisher owns its control block.
  * Threads     One process, one thread.
  */
 #ifndef COMMON_LSM_VIEW_VIEW_PUBLISHER_H
 #define COMMON_LSM_VIEW_VIEW_PUBLISHER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -55,6 +57,14 @@ struct control *view_publisher_control(struct view_publisher *publisher);
  */
 uint64_t
 view_publisher_memtable_number_max(const struct view_publisher *publisher);
+
+/*
+ * Takes the space for a view of so many memtables and tables, unless the next
+ * view has it already: what cannot be told to readers is not to be begun.
+ * On failure nothing has changed, and what was held before still is.
+ */
+enum status view_publisher_reserve(struct view_publisher *publisher,
+    size_t memtable_count, size_t table_count, struct error *err) MUST_CHECK;
 
 /*
  * Writes the view file and makes it current, then removes the file of the
