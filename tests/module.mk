@@ -1,7 +1,7 @@
 # The test suite: what runs, in which order, and the longer proofs.
 
 ENGINE_SUPPORT := tests/support/engine_driver.c tests/support/kv_model.c \
-    tests/support/manual_clock.c
+    tests/support/manual_clock.c tests/support/store_folders.c
 $(call test_program,model/test_engine_model,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_flush_trouble,storaged,$(ENGINE_SUPPORT))
 $(call test_program,model/test_table_damage,storaged,$(ENGINE_SUPPORT))

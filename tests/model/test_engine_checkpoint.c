@@ -11,7 +11,7 @@
 
 #include "tests/support/engine_driver.h"
 #include "tests/support/fault_file_system.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
 
 #define ROUNDS 12
@@ -19,9 +19,7 @@
 #define COMMANDS_MAX 25
 
 struct stage {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX];
-	char runtime[PATH_BYTES_MAX];
+	struct store_folders folders;
 	char target[PATH_BYTES_MAX];
 	char partial[PATH_BYTES_MAX];
 	struct fault_file_system *fault;
@@ -29,30 +27,18 @@ struct stage {
 };
 
 static void
-make_folder(const char *path)
-{
-	struct error err;
-
-	ASSERT_OK(directory_create(file_system_real(), path, 0700, &err), &err);
-}
-
-static void
 stage_init(struct stage *stage)
 {
 	struct error err;
 
-	scratch_init(&stage->scratch);
-	path_join(stage->data, stage->scratch.path, "data");
-	path_join(stage->runtime, stage->scratch.path, "run");
-	path_join(stage->target, stage->scratch.path, "copy");
-	path_join(stage->partial, stage->scratch.path, "copy.partial");
-	make_folder(stage->data);
-	make_folder(stage->runtime);
-	stage->fault = fault_file_system_create(stage->data);
+	store_folders_init(&stage->folders);
+	path_join(stage->target, stage->folders.scratch.path, "copy");
+	path_join(stage->partial, stage->folders.scratch.path, "copy.partial");
+	stage->fault = fault_file_system_create(stage->folders.data);
 	engine_driver_init(&stage->driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&stage->driver,
-		      fault_file_system_table(stage->fault), stage->data,
-		      stage->runtime, &err),
+		      fault_file_system_table(stage->fault),
+		      stage->folders.data, stage->folders.runtime, &err),
 	    &err);
 }
 
@@ -61,7 +47,7 @@ stage_deinit(struct stage *stage)
 {
 	engine_driver_deinit(&stage->driver);
 	fault_file_system_close(stage->fault);
-	scratch_deinit(&stage->scratch);
+	store_folders_deinit(&stage->folders);
 }
 
 static void
@@ -87,7 +73,7 @@ digest_of(struct stage *stage, const char *data)
 	uint64_t digest;
 
 	snprintf(runtime, sizeof(runtime), "%.1000s-run", data);
-	make_folder(runtime);
+	store_folder_make(runtime);
 	engine_driver_init(&other, suite_seed());
 	other.clock.now_ms = stage->driver.clock.now_ms;
 	other.options = stage->driver.options;
@@ -188,9 +174,10 @@ places_that_will_not_do_are_refused(void)
 	engine = stage.driver.engine;
 	CU_ASSERT_EQUAL(
 	    engine_checkpoint_begin(engine, "copy", &err), STATUS_INVALID);
-	CU_ASSERT_EQUAL(engine_checkpoint_begin(engine, stage.runtime, &err),
+	CU_ASSERT_EQUAL(
+	    engine_checkpoint_begin(engine, stage.folders.runtime, &err),
 	    STATUS_CONFLICT);
-	path_join(path, stage.scratch.path, "no/copy");
+	path_join(path, stage.folders.scratch.path, "no/copy");
 	CU_ASSERT_EQUAL(
 	    engine_checkpoint_begin(engine, path, &err), STATUS_NOT_FOUND);
 	CU_ASSERT_EQUAL(engine_checkpoint_begin(engine, "/proc/copy", &err),
@@ -240,7 +227,7 @@ a_failure_harms_nothing_but_the_checkpoint(void)
 		}
 		/* The call that failed was another's: on, beside this one. */
 		snprintf(stage.target, sizeof(stage.target), "%.1000s-%u",
-		    stage.data, (unsigned)i);
+		    stage.folders.data, (unsigned)i);
 		snprintf(stage.partial, sizeof(stage.partial),
 		    "%.1000s.partial", stage.target);
 	}
@@ -259,12 +246,12 @@ leftovers_are_replaced_and_foreign_files_kept(void)
 
 	stage_init(&stage);
 	write_some(&stage, 20);
-	make_folder(stage.partial);
+	store_folder_make(stage.partial);
 	for (int foreign = 0; foreign < 2; foreign++) {
 		path_join(path, stage.partial, foreign ? "a" : "shard-0");
-		make_folder(path);
+		store_folder_make(path);
 		path_join(path, path, foreign ? "b" : "tables");
-		make_folder(path);
+		store_folder_make(path);
 		ASSERT_OK(engine_checkpoint_begin(
 			      stage.driver.engine, stage.target, &err),
 		    &err);
@@ -279,10 +266,10 @@ leftovers_are_replaced_and_foreign_files_kept(void)
 		    err.code, foreign ? STATUS_CONFLICT : STATUS_OK);
 		if (!foreign) {
 			snprintf(stage.target, sizeof(stage.target), "%.1000s2",
-			    stage.data);
+			    stage.folders.data);
 			snprintf(stage.partial, sizeof(stage.partial),
 			    "%.1000s.partial", stage.target);
-			make_folder(stage.partial);
+			store_folder_make(stage.partial);
 		}
 	}
 	CU_ASSERT_TRUE(path_exists(path));

@@ -10,30 +10,8 @@
 
 #include "common/lsm/view/view_reader.h"
 #include "tests/support/engine_driver.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
-
-struct folders {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX];
-	char runtime[PATH_BYTES_MAX];
-};
-
-static void
-folders_init(struct folders *folders)
-{
-	struct error err;
-
-	scratch_init(&folders->scratch);
-	path_join(folders->data, folders->scratch.path, "data");
-	path_join(folders->runtime, folders->scratch.path, "run");
-	ASSERT_OK(
-	    directory_create(file_system_real(), folders->data, 0700, &err),
-	    &err);
-	ASSERT_OK(
-	    directory_create(file_system_real(), folders->runtime, 0700, &err),
-	    &err);
-}
 
 static void
 assert_equal_to_model(struct engine_driver *driver)
@@ -114,11 +92,11 @@ reader_sees_what_the_sorted_array_holds(void)
 {
 	const char *given = getenv("TEST_ROUNDS");
 	unsigned long rounds = given == NULL ? 3000 : strtoul(given, NULL, 10);
-	struct folders folders;
+	struct store_folders folders;
 	struct engine_driver driver;
 	struct error err;
 
-	folders_init(&folders);
+	store_folders_init(&folders);
 	engine_driver_init(&driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&driver, file_system_real(), folders.data,
 		      folders.runtime, &err),
@@ -134,19 +112,19 @@ reader_sees_what_the_sorted_array_holds(void)
 	assert_gets_equal_model(&driver);
 	suite_count(rounds, "batches beside the model");
 	engine_driver_deinit(&driver);
-	scratch_deinit(&folders.scratch);
+	store_folders_deinit(&folders);
 }
 
 /* Expired entries leave the disk although nobody writes any more. */
 static void
 expired_data_is_reclaimed_without_writes(void)
 {
-	struct folders folders;
+	struct store_folders folders;
 	struct engine_driver driver;
 	struct engine_status status;
 	struct error err;
 
-	folders_init(&folders);
+	store_folders_init(&folders);
 	engine_driver_init(&driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&driver, file_system_real(), folders.data,
 		      folders.runtime, &err),
@@ -177,7 +155,7 @@ expired_data_is_reclaimed_without_writes(void)
 	engine_status(driver.engine, &status);
 	CU_ASSERT_EQUAL(status.table_count, 0);
 	engine_driver_deinit(&driver);
-	scratch_deinit(&folders.scratch);
+	store_folders_deinit(&folders);
 }
 
 /* Nor does that need a write after a start: the journal must not grow. */
@@ -189,12 +167,12 @@ expired_data_is_reclaimed_after_a_quiet_start(void)
 	    .value = slice_of_string("value"),
 	    .flags = COMMAND_EXPIRY_RELATIVE,
 	    .expiry_ms = 5000};
-	struct folders folders;
+	struct store_folders folders;
 	struct engine_driver driver;
 	struct engine_status status;
 	struct error err;
 
-	folders_init(&folders);
+	store_folders_init(&folders);
 	engine_driver_init(&driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&driver, file_system_real(), folders.data,
 		      folders.runtime, &err),
@@ -212,7 +190,7 @@ expired_data_is_reclaimed_after_a_quiet_start(void)
 	CU_ASSERT_EQUAL(status.recovery_sequence, status.sequence);
 	assert_equal_to_model(&driver);
 	engine_driver_deinit(&driver);
-	scratch_deinit(&folders.scratch);
+	store_folders_deinit(&folders);
 }
 
 int

@@ -11,7 +11,7 @@
 #include "common/lsm/view/view_reader.h"
 #include "common/lsm/view/view_scan.h"
 #include "tests/support/engine_driver.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
 
 #define STEP_MS 100
@@ -26,9 +26,7 @@
 #define DELETED_MS_MAX 90000
 
 struct stage {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX];
-	char runtime[PATH_BYTES_MAX];
+	struct store_folders folders;
 	struct engine_driver driver;
 	unsigned key_count;
 	uint64_t lag_ms_max;
@@ -43,17 +41,10 @@ stage_init(struct stage *stage)
 	*stage = (struct stage){0};
 	stage->key_count =
 	    given == NULL ? 3000 : (unsigned)strtoul(given, NULL, 10);
-	scratch_init(&stage->scratch);
-	path_join(stage->data, stage->scratch.path, "data");
-	path_join(stage->runtime, stage->scratch.path, "run");
-	ASSERT_OK(directory_create(file_system_real(), stage->data, 0700, &err),
-	    &err);
-	ASSERT_OK(
-	    directory_create(file_system_real(), stage->runtime, 0700, &err),
-	    &err);
+	store_folders_init(&stage->folders);
 	engine_driver_init(&stage->driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&stage->driver, file_system_real(),
-		      stage->data, stage->runtime, &err),
+		      stage->folders.data, stage->folders.runtime, &err),
 	    &err);
 }
 
@@ -61,7 +52,7 @@ static void
 stage_deinit(struct stage *stage)
 {
 	engine_driver_deinit(&stage->driver);
-	scratch_deinit(&stage->scratch);
+	store_folders_deinit(&stage->folders);
 }
 
 /* A scan, a count and the array must agree at this very millisecond. */

@@ -8,36 +8,22 @@
 #include "common/log/log.h"
 #include "tests/support/engine_driver.h"
 #include "tests/support/fault_file_system.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
 
 #define COMMANDS_MAX 25
 
 struct stage {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX];
-	char runtime[PATH_BYTES_MAX];
+	struct store_folders folders;
 	struct fault_file_system *fault;
 	struct engine_driver driver;
 };
 
 static void
-make_folder(const char *path)
-{
-	struct error err;
-
-	ASSERT_OK(directory_create(file_system_real(), path, 0700, &err), &err);
-}
-
-static void
 stage_init(struct stage *stage)
 {
-	scratch_init(&stage->scratch);
-	path_join(stage->data, stage->scratch.path, "data");
-	path_join(stage->runtime, stage->scratch.path, "run");
-	make_folder(stage->data);
-	make_folder(stage->runtime);
-	stage->fault = fault_file_system_create(stage->data);
+	store_folders_init(&stage->folders);
+	stage->fault = fault_file_system_create(stage->folders.data);
 	engine_driver_init(&stage->driver, suite_seed());
 }
 
@@ -46,7 +32,7 @@ stage_deinit(struct stage *stage)
 {
 	engine_driver_deinit(&stage->driver);
 	fault_file_system_close(stage->fault);
-	scratch_deinit(&stage->scratch);
+	store_folders_deinit(&stage->folders);
 }
 
 /* True if `call` is one that makes a table and can fail. */
@@ -74,8 +60,8 @@ flush_that_lacks_space_is_made_up_for(void)
 
 		stage_init(&stage);
 		ASSERT_OK(engine_driver_open(driver,
-			      fault_file_system_table(stage.fault), stage.data,
-			      stage.runtime, &err),
+			      fault_file_system_table(stage.fault),
+			      stage.folders.data, stage.folders.runtime, &err),
 		    &err);
 		for (int i = 0; i < 5; i++)
 			ASSERT_OK(

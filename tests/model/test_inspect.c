@@ -10,25 +10,21 @@
 #include <string.h>
 
 #include "common/codec/checksum.h"
-#include "common/codec/store_identity.h"
 #include "common/os/file.h"
 #include "storaged/inspect/data_folder.h"
 #include "storaged/inspect/db_check.h"
 #include "storaged/inspect/db_dump.h"
 #include "tests/support/engine_driver.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
 
 #define ROUNDS 15
 #define COMMANDS_MAX 25
 #define FLIPS 500
-#define FILES_MAX 500
 #define HISTORY_MAX 400
 
 struct stage {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX];
-	char runtime[PATH_BYTES_MAX];
+	struct store_folders folders;
 	struct engine_driver driver;
 	/* The states behind the batches: what a cut-off journal may show. */
 	uint64_t digests[HISTORY_MAX];
@@ -36,34 +32,16 @@ struct stage {
 };
 
 static void
-make_folder(const char *path)
-{
-	struct error err;
-
-	ASSERT_OK(directory_create(file_system_real(), path, 0700, &err), &err);
-}
-
-static void
 stage_init(struct stage *stage)
 {
-	uint8_t identity[STORE_IDENTITY_BYTES];
-	char path[PATH_BYTES_MAX];
 	struct error err;
 
-	scratch_init(&stage->scratch);
-	path_join(stage->data, stage->scratch.path, "data");
-	path_join(stage->runtime, stage->scratch.path, "run");
-	make_folder(stage->data);
-	make_folder(stage->runtime);
+	store_folders_init(&stage->folders);
 	engine_driver_init(&stage->driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&stage->driver, file_system_real(),
-		      stage->data, stage->runtime, &err),
+		      stage->folders.data, stage->folders.runtime, &err),
 	    &err);
-	store_identity_encode(identity, stage->driver.options.store_id);
-	path_join(path, stage->data, STORE_IDENTITY_NAME);
-	ASSERT_OK(file_replace(file_system_real(), path,
-		      slice_of(identity, sizeof(identity)), &err),
-	    &err);
+	store_folders_identify(&stage->folders, stage->driver.options.store_id);
 	stage->digest_count = 0;
 }
 
@@ -71,7 +49,7 @@ static void
 stage_deinit(struct stage *stage)
 {
 	engine_driver_deinit(&stage->driver);
-	scratch_deinit(&stage->scratch);
+	store_folders_deinit(&stage->folders);
 }
 
 static void
@@ -90,49 +68,14 @@ write_some(struct stage *stage, unsigned batches)
 	}
 }
 
-/* All files with their bytes, as one number. */
-struct files {
-	char paths[FILES_MAX][PATH_BYTES_MAX];
-	size_t count;
-	const char *directory;
-};
-
-static enum status
-on_name(void *context, const char *name, struct error *err)
-{
-	struct files *files = context;
-
-	(void)err;
-	CU_ASSERT_FATAL(files->count < FILES_MAX);
-	path_join(files->paths[files->count++], files->directory, name);
-	return STATUS_OK;
-}
-
-/* Folders among them fail to be read, and are left out by that. */
-static void
-list_files(const struct stage *stage, struct files *files)
-{
-	static const char *const folders[] = {
-	    "", "shard-0", "shard-0/tables", "shard-0/journal"};
-	char path[PATH_BYTES_MAX];
-	struct error err;
-
-	files->count = 0;
-	for (size_t i = 0; i < SUITE_COUNT(folders); i++) {
-		path_join(path, stage->data, folders[i]);
-		files->directory = path;
-		ASSERT_OK(directory_list(path, on_name, files, &err), &err);
-	}
-}
-
 static uint64_t
 hash_files(const struct stage *stage)
 {
-	struct files *files = calloc(1, sizeof(*files));
+	struct store_files *files = calloc(1, sizeof(*files));
 	uint64_t sum = 0;
 	struct error err;
 
-	list_files(stage, files);
+	store_files_list_all(files, stage->folders.data);
 	for (size_t i = 0; i < files->count; i++) {
 		struct buffer bytes = {0};
 
@@ -192,7 +135,7 @@ look(const struct stage *stage, struct db_check_report *report,
 
 	*digest = 0;
 	*report = (struct db_check_report){0};
-	*dumped = data_folder_open(stage->data, &folder, &err);
+	*dumped = data_folder_open(stage->folders.data, &folder, &err);
 	if (*dumped != STATUS_OK)
 		return false;
 	ASSERT_OK(db_check_run(folder, &check, report, &err), &err);
@@ -231,37 +174,6 @@ a_sound_store_is_shown_as_it_is(void)
 	stage_deinit(&stage);
 }
 
-static void
-flip(const char *path, uint64_t bit)
-{
-	struct file *file;
-	struct error err;
-	uint8_t byte;
-	size_t got;
-
-	ASSERT_OK(
-	    file_open_writable(file_system_real(), path, &file, &err), &err);
-	ASSERT_OK(file_read_at(file, bit / 8, &byte, 1, &got, &err), &err);
-	byte ^= (uint8_t)(1 << bit % 8);
-	ASSERT_OK(file_write_at(file, bit / 8, slice_of(&byte, 1), &err), &err);
-	file_close(file);
-}
-
-/* The size of what lies there; 0 for a folder. */
-static uint64_t
-size_of(const char *path)
-{
-	struct buffer bytes = {0};
-	struct error err;
-	uint64_t size = 0;
-
-	if (file_read_whole(file_system_real(), path, 1 << 30, &bytes, &err) ==
-	    STATUS_OK)
-		size = buffer_size(&bytes);
-	buffer_deinit(&bytes);
-	return size;
-}
-
 static bool
 is_known(const struct stage *stage, uint64_t digest)
 {
@@ -276,7 +188,7 @@ static void
 no_flipped_bit_makes_a_sound_store_lie(void)
 {
 	struct stage stage;
-	struct files *files = calloc(1, sizeof(*files));
+	struct store_files *files = calloc(1, sizeof(*files));
 	struct db_check_report report;
 	const char *flips = getenv("TEST_FLIPS");
 	unsigned count =
@@ -289,11 +201,11 @@ no_flipped_bit_makes_a_sound_store_lie(void)
 	    &(struct error){0});
 	write_some(&stage, 15);
 	engine_driver_stop(&stage.driver);
-	list_files(&stage, files);
+	store_files_list_all(files, stage.folders.data);
 	for (unsigned i = 0; i < count; i++) {
 		struct rng *rng = &stage.driver.rng;
 		const char *path = files->paths[rng_below(rng, files->count)];
-		uint64_t size = size_of(path);
+		uint64_t size = store_file_size(path);
 		uint64_t bit;
 		uint64_t digest;
 		enum status dumped;
@@ -304,7 +216,7 @@ no_flipped_bit_makes_a_sound_store_lie(void)
 		/* Most of a segment is what was written ahead. */
 		if (size > 30000 && rng_below(rng, 4) != 0)
 			bit = rng_below(rng, 30000 * 8);
-		flip(path, bit);
+		store_file_flip(path, bit);
 		if (!look(&stage, &report, &dumped, &digest)) {
 			found++;
 		} else {
@@ -319,7 +231,7 @@ no_flipped_bit_makes_a_sound_store_lie(void)
 				CU_FAIL("called sound, and is not");
 			}
 		}
-		flip(path, bit);
+		store_file_flip(path, bit);
 	}
 	printf("%u of %u flips found\n", found, count);
 	CU_ASSERT_TRUE(found > count / 4);
@@ -356,7 +268,7 @@ a_raw_dump_shows_what_is_hidden(void)
 			    engine_flush(stage.driver.engine, &err), &err);
 	}
 	engine_driver_stop(&stage.driver);
-	ASSERT_OK(data_folder_open(stage.data, &folder, &err), &err);
+	ASSERT_OK(data_folder_open(stage.folders.data, &folder, &err), &err);
 	ASSERT_OK(db_dump_run(folder, &dump, &err), &err);
 	CU_ASSERT_EQUAL(counts[DB_DUMP_PUT], 2);
 	CU_ASSERT_EQUAL(counts[DB_DUMP_TOMBSTONE], 2);

@@ -9,114 +9,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/codec/store_identity.h"
 #include "common/os/file.h"
 #include "storaged/inspect/data_folder.h"
 #include "storaged/inspect/db_check.h"
 #include "storaged/inspect/db_dump.h"
 #include "storaged/inspect/db_repair.h"
 #include "tests/support/engine_driver.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
 
 #define COMMANDS_MAX 25
 #define FLIPS 60
-#define FILES_MAX 500
 
 struct stage {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX]; /* as it was written */
-	char runtime[PATH_BYTES_MAX];
+	struct store_folders folders; /* as it was written */
 	char copy[PATH_BYTES_MAX]; /* what is damaged and repaired */
 	unsigned copies;
 	struct engine_driver driver;
 };
 
-struct files {
-	char paths[FILES_MAX][PATH_BYTES_MAX];
-	size_t count;
-	const char *directory;
-};
-
-static const char *const folders[] = {
-    "", "shard-0", "shard-0/tables", "shard-0/journal"};
-
-static void
-make_folder(const char *path)
-{
-	struct error err;
-
-	ASSERT_OK(directory_create(file_system_real(), path, 0700, &err), &err);
-}
-
 static void
 stage_init(struct stage *stage)
 {
-	uint8_t identity[STORE_IDENTITY_BYTES];
-	char path[PATH_BYTES_MAX];
 	struct error err;
 
-	scratch_init(&stage->scratch);
-	path_join(stage->data, stage->scratch.path, "data");
-	path_join(stage->runtime, stage->scratch.path, "run");
-	make_folder(stage->data);
-	make_folder(stage->runtime);
+	store_folders_init(&stage->folders);
 	stage->copies = 0;
 	engine_driver_init(&stage->driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&stage->driver, file_system_real(),
-		      stage->data, stage->runtime, &err),
+		      stage->folders.data, stage->folders.runtime, &err),
 	    &err);
-	store_identity_encode(identity, stage->driver.options.store_id);
-	path_join(path, stage->data, STORE_IDENTITY_NAME);
-	ASSERT_OK(file_replace(file_system_real(), path,
-		      slice_of(identity, sizeof(identity)), &err),
-	    &err);
+	store_folders_identify(&stage->folders, stage->driver.options.store_id);
 }
 
 static void
 stage_deinit(struct stage *stage)
 {
 	engine_driver_deinit(&stage->driver);
-	scratch_deinit(&stage->scratch);
-}
-
-static enum status
-on_name(void *context, const char *name, struct error *err)
-{
-	struct files *files = context;
-
-	(void)err;
-	CU_ASSERT_FATAL(files->count < FILES_MAX);
-	path_join(files->paths[files->count++], files->directory, name);
-	return STATUS_OK;
-}
-
-/* The files of the folder `below` in `data`; folders are among them. */
-static void
-list_files(const char *data, const char *below, struct files *files)
-{
-	char path[PATH_BYTES_MAX];
-	struct error err;
-
-	path_join(path, data, below);
-	files->directory = path;
-	ASSERT_OK(directory_list(path, on_name, files, &err), &err);
+	store_folders_deinit(&stage->folders);
 }
 
 /* Makes a fresh copy of the store to be damaged. */
 static void
 copy_store(struct stage *stage)
 {
-	struct files *files = calloc(1, sizeof(*files));
+	struct store_files *files = calloc(1, sizeof(*files));
 	char path[PATH_BYTES_MAX];
 	struct error err;
 
 	snprintf(stage->copy, sizeof(stage->copy), "%.900s/copy-%u",
-	    stage->scratch.path, stage->copies++);
-	for (size_t i = 0; i < SUITE_COUNT(folders); i++) {
-		path_join(path, stage->copy, folders[i]);
-		make_folder(path);
-		list_files(stage->data, folders[i], files);
+	    stage->folders.scratch.path, stage->copies++);
+	for (size_t i = 0; i < STORE_FOLDER_COUNT; i++) {
+		path_join(path, stage->copy, store_folder_names[i]);
+		store_folder_make(path);
+		store_files_list(
+		    files, stage->folders.data, store_folder_names[i]);
 	}
 	for (size_t i = 0; i < files->count; i++) {
 		struct buffer bytes = {0};
@@ -124,7 +71,7 @@ copy_store(struct stage *stage)
 		if (file_read_whole(file_system_real(), files->paths[i],
 			1 << 30, &bytes, &err) == STATUS_OK) {
 			path_join(path, stage->copy,
-			    files->paths[i] + strlen(stage->data) + 1);
+			    files->paths[i] + strlen(stage->folders.data) + 1);
 			ASSERT_OK(file_replace(file_system_real(), path,
 				      buffer_slice(&bytes), &err),
 			    &err);
@@ -139,9 +86,9 @@ static void
 find_file(const struct stage *stage, const char *below, const char *part,
     char out[PATH_BYTES_MAX])
 {
-	struct files *files = calloc(1, sizeof(*files));
+	struct store_files *files = calloc(1, sizeof(*files));
 
-	list_files(stage->copy, below, files);
+	store_files_list(files, stage->copy, below);
 	out[0] = '\0';
 	for (size_t i = 0; i < files->count; i++) {
 		if (strstr(strrchr(files->paths[i], '/'), part) != NULL)
@@ -149,36 +96,6 @@ find_file(const struct stage *stage, const char *below, const char *part,
 	}
 	free(files);
 	CU_ASSERT_NOT_EQUAL_FATAL(out[0], '\0');
-}
-
-static uint64_t
-size_of(const char *path)
-{
-	struct buffer bytes = {0};
-	struct error err;
-	uint64_t size = 0;
-
-	if (file_read_whole(file_system_real(), path, 1 << 30, &bytes, &err) ==
-	    STATUS_OK)
-		size = buffer_size(&bytes);
-	buffer_deinit(&bytes);
-	return size;
-}
-
-static void
-flip(const char *path, uint64_t bit)
-{
-	struct file *file;
-	struct error err;
-	uint8_t byte;
-	size_t got;
-
-	ASSERT_OK(
-	    file_open_writable(file_system_real(), path, &file, &err), &err);
-	ASSERT_OK(file_read_at(file, bit / 8, &byte, 1, &got, &err), &err);
-	byte ^= (uint8_t)(1 << bit % 8);
-	ASSERT_OK(file_write_at(file, bit / 8, slice_of(&byte, 1), &err), &err);
-	file_close(file);
 }
 
 static void
@@ -276,7 +193,7 @@ open_and_digest(const struct stage *stage)
 	uint64_t digest;
 
 	snprintf(runtime, sizeof(runtime), "%.900s-run", stage->copy);
-	make_folder(runtime);
+	store_folder_make(runtime);
 	engine_driver_init(&other, suite_seed());
 	other.clock.now_ms = stage->driver.clock.now_ms;
 	other.options = stage->driver.options;
@@ -388,7 +305,7 @@ a_damaged_block_costs_its_own_keys_alone(void)
 	write_one_table(&stage, 250);
 	copy_store(&stage);
 	find_file(&stage, "shard-0/tables", ".sst", path);
-	flip(path, 8 * 3000);
+	store_file_flip(path, 8 * 3000);
 	report = repair_all(&stage, &tally);
 	CU_ASSERT_EQUAL(report.damage_count, 1);
 	CU_ASSERT_EQUAL(report.lose_count, 1);
@@ -411,7 +328,7 @@ a_table_without_its_footer_keeps_all_keys(void)
 	write_one_table(&stage, 250);
 	copy_store(&stage);
 	find_file(&stage, "shard-0/tables", ".sst", path);
-	flip(path, 8 * (size_of(path) - 100));
+	store_file_flip(path, 8 * (store_file_size(path) - 100));
 	(void)repair_all(&stage, &tally);
 	CU_ASSERT_EQUAL(
 	    tally.digest, engine_driver_model_digest(&stage.driver));
@@ -477,7 +394,7 @@ a_lost_manifest_is_made_from_the_tables(void)
 	write_history(&stage);
 	copy_store(&stage);
 	find_file(&stage, "shard-0", "manifest-", path);
-	flip(path, 8 * 70);
+	store_file_flip(path, 8 * 70);
 	report = repair_all(&stage, &tally);
 	CU_ASSERT_EQUAL(report.lose_count, 0);
 	CU_ASSERT_TRUE(report.doubt_count > 0);
@@ -499,7 +416,7 @@ a_lost_identity_is_read_from_the_other_files(void)
 	write_history(&stage);
 	copy_store(&stage);
 	find_file(&stage, "", "store", path);
-	flip(path, 8 * 20);
+	store_file_flip(path, 8 * 20);
 	report = repair_all(&stage, &tally);
 	CU_ASSERT_EQUAL(report.lose_count + report.doubt_count, 0);
 	CU_ASSERT_EQUAL(
@@ -536,7 +453,7 @@ the_intact_beginning_of_a_journal_is_kept(void)
 	copy_store(&stage);
 	find_file(&stage, "shard-0/journal", ".log", path);
 	/* In the middle: what follows it says that it was on disk. */
-	flip(path, 8 * 2500);
+	store_file_flip(path, 8 * 2500);
 	report = repair_all(&stage, &tally);
 	CU_ASSERT_EQUAL(report.damage_count, 1);
 	CU_ASSERT_EQUAL(report.lose_count, 1);
@@ -551,7 +468,7 @@ static void
 after_any_flipped_bit_a_repair_is_sound_and_honest(void)
 {
 	struct stage stage;
-	struct files *files = calloc(1, sizeof(*files));
+	struct store_files *files = calloc(1, sizeof(*files));
 	const char *flips = getenv("TEST_FLIPS");
 	unsigned count =
 	    flips != NULL ? (unsigned)strtoul(flips, NULL, 10) : FLIPS;
@@ -559,12 +476,11 @@ after_any_flipped_bit_a_repair_is_sound_and_honest(void)
 
 	stage_init(&stage);
 	write_history(&stage);
-	for (size_t i = 0; i < SUITE_COUNT(folders); i++)
-		list_files(stage.data, folders[i], files);
+	store_files_list_all(files, stage.folders.data);
 	for (unsigned i = 0; i < count; i++) {
 		struct rng *rng = &stage.driver.rng;
 		const char *path = files->paths[rng_below(rng, files->count)];
-		uint64_t size = size_of(path);
+		uint64_t size = store_file_size(path);
 		char copied[PATH_BYTES_MAX];
 		struct db_repair_report report;
 		struct tally tally;
@@ -573,8 +489,10 @@ after_any_flipped_bit_a_repair_is_sound_and_honest(void)
 		if (size == 0 || strcmp(strrchr(path, '/'), "/store") == 0)
 			continue;
 		copy_store(&stage);
-		path_join(copied, stage.copy, path + strlen(stage.data) + 1);
-		flip(copied, rng_below(rng, (size < 20000 ? size : 20000) * 8));
+		path_join(
+		    copied, stage.copy, path + strlen(stage.folders.data) + 1);
+		store_file_flip(
+		    copied, rng_below(rng, (size < 20000 ? size : 20000) * 8));
 		if (check(&stage).damage_count == 0)
 			continue;
 		damaged++;

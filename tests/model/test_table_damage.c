@@ -12,7 +12,7 @@
 #include "common/log/log.h"
 #include "common/lsm/view/view_reader.h"
 #include "tests/support/engine_driver.h"
-#include "tests/support/scratch.h"
+#include "tests/support/store_folders.h"
 #include "tests/support/suite.h"
 
 #define KEYS 300u
@@ -20,9 +20,7 @@
 #define LEVEL0_MAX 12
 
 struct stage {
-	struct scratch scratch;
-	char data[PATH_BYTES_MAX];
-	char runtime[PATH_BYTES_MAX];
+	struct store_folders folders;
 	struct engine_driver driver;
 };
 
@@ -31,17 +29,10 @@ stage_init(struct stage *stage)
 {
 	struct error err;
 
-	scratch_init(&stage->scratch);
-	path_join(stage->data, stage->scratch.path, "data");
-	path_join(stage->runtime, stage->scratch.path, "run");
-	ASSERT_OK(directory_create(file_system_real(), stage->data, 0700, &err),
-	    &err);
-	ASSERT_OK(
-	    directory_create(file_system_real(), stage->runtime, 0700, &err),
-	    &err);
+	store_folders_init(&stage->folders);
 	engine_driver_init(&stage->driver, suite_seed());
 	ASSERT_OK(engine_driver_open(&stage->driver, file_system_real(),
-		      stage->data, stage->runtime, &err),
+		      stage->folders.data, stage->folders.runtime, &err),
 	    &err);
 }
 
@@ -88,7 +79,7 @@ damage_a_table(const struct stage *stage)
 	DIR *names;
 	int fd;
 
-	path_join(folder, stage->data, "shard-0/tables");
+	path_join(folder, stage->folders.data, "shard-0/tables");
 	names = opendir(folder);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(names);
 	while ((entry = readdir(names)) != NULL) {
@@ -197,7 +188,7 @@ compactions_go_around_a_damaged_table(void)
 		check_all(driver, round);
 	}
 	engine_driver_deinit(driver);
-	scratch_deinit(&stage.scratch);
+	scratch_deinit(&stage.folders.scratch);
 }
 
 /* What has been journaled must be applied, so this is refused before. */
@@ -233,7 +224,7 @@ write_that_reads_damage_is_refused_alone(void)
 	ASSERT_OK(engine_driver_reopen(driver, &err), &err);
 	ASSERT_OK(engine_driver_send(driver, &increment, 1, &err), &err);
 	engine_driver_deinit(driver);
-	scratch_deinit(&stage.scratch);
+	scratch_deinit(&stage.folders.scratch);
 }
 
 int
