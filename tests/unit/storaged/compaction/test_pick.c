@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "storaged/compaction/pick.h"
+#include "tests/support/catalog_sample.h"
 #include "tests/support/suite.h"
 
 static const struct pick_options options = {
@@ -9,25 +10,12 @@ static const struct pick_options options = {
     .level_multiplier = 10,
 };
 
-static uint64_t next_number = 1;
-
 static struct table_file *
 add(struct catalog *catalog, unsigned level, uint64_t bytes, const char *first,
     const char *last)
 {
-	struct table_summary summary = {
-	    .number = next_number++,
-	    .size_bytes = bytes,
-	    .entry_count = 100,
-	    .sequence_max = next_number,
-	};
-	struct table_file *table;
-
-	buffer_append_slice(&summary.first_key, slice_of_string(first));
-	buffer_append_slice(&summary.last_key, slice_of_string(last));
-	table = table_file_create(&summary, COMPRESSION_NONE, level);
-	catalog_add(catalog, table);
-	return table;
+	return catalog_sample_add(catalog, level, first, last,
+	    (struct table_summary){.size_bytes = bytes});
 }
 
 static bool

@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "storaged/compaction/pick.h"
 #include "storaged/compaction/reclaim.h"
+#include "tests/support/catalog_sample.h"
 #include "tests/support/suite.h"
 
 #define NOW 1000000u
@@ -13,27 +14,13 @@ static const struct pick_options options = {
     .level_multiplier = 10,
 };
 
-static uint64_t next_number = 1;
-
 /* A table of 100 entries of 10 bytes each. */
 static struct table_file *
 add(struct catalog *catalog, unsigned level, const char *first,
     const char *last)
 {
-	struct table_summary summary = {
-	    .number = next_number++,
-	    .size_bytes = 2000,
-	    .raw_bytes = 1000,
-	    .entry_count = 100,
-	    .sequence_max = next_number,
-	};
-	struct table_file *table;
-
-	buffer_append_slice(&summary.first_key, slice_of_string(first));
-	buffer_append_slice(&summary.last_key, slice_of_string(last));
-	table = table_file_create(&summary, COMPRESSION_NONE, level);
-	catalog_add(catalog, table);
-	return table;
+	return catalog_sample_add(catalog, level, first, last,
+	    (struct table_summary){.size_bytes = 2000, .raw_bytes = 1000});
 }
 
 /* So many entries expire at `first_ms`, so many more at `last_ms`. */
