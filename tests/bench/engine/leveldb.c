@@ -1,6 +1,5 @@
 /* LevelDB through its C interface, with options as README.md has them. */
 #include <leveldb/c.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "common/base/mem.h"
@@ -59,17 +58,6 @@ peer_put(void *store, unsigned thread, struct slice key, struct slice value)
 	leveldb_put(peer->db, peer->write, (const char *)key.data, key.size,
 	    (const char *)value.data, value.size, &error);
 	must(error);
-}
-
-static void *
-peer_reader_open(void *store)
-{
-	return store;
-}
-
-static void
-peer_reader_close(void *reader)
-{
 }
 
 static bool
@@ -133,22 +121,18 @@ peer_settle(void *store)
 	}
 }
 
+static char *
+peer_property(void *store, const char *name)
+{
+	struct peer *peer = store;
+
+	return leveldb_property_value(peer->db, name);
+}
+
 static void
 peer_describe(void *store, char *out, size_t size)
 {
-	struct peer *peer = store;
-	size_t used = (size_t)snprintf(out, size, "tables");
-
-	for (unsigned i = 0; i < 7 && used < size; i++) {
-		char name[64];
-		char *count;
-
-		snprintf(name, sizeof(name), "leveldb.num-files-at-level%u", i);
-		count = leveldb_property_value(peer->db, name);
-		used += (size_t)snprintf(out + used, size - used, "%c%s",
-		    i == 0 ? ' ' : '/', count == NULL ? "?" : count);
-		leveldb_free(count);
-	}
+	store_describe_levels(store, peer_property, "leveldb", out, size);
 }
 
 static void
@@ -169,10 +153,8 @@ const struct store store_leveldb = {
     .name = "leveldb",
     .open = peer_open,
     .put = peer_put,
-    .reader_open = peer_reader_open,
     .get = peer_get,
     .scan = peer_scan,
-    .reader_close = peer_reader_close,
     .settle = peer_settle,
     .describe = peer_describe,
     .close = peer_close,

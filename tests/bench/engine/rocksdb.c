@@ -1,7 +1,5 @@
 /* RocksDB through its C interface, with options as README.md has them. */
 #include <rocksdb/c.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "common/base/mem.h"
@@ -76,17 +74,6 @@ peer_put(void *store, unsigned thread, struct slice key, struct slice value)
 	must(error);
 }
 
-static void *
-peer_reader_open(void *store)
-{
-	return store;
-}
-
-static void
-peer_reader_close(void *reader)
-{
-}
-
 static bool
 peer_get(void *reader, struct slice key, size_t *value_bytes, uint64_t *touched)
 {
@@ -159,22 +146,18 @@ peer_settle(void *store)
 		nanosleep(&pause, NULL);
 }
 
+static char *
+peer_property(void *store, const char *name)
+{
+	struct peer *peer = store;
+
+	return rocksdb_property_value(peer->db, name);
+}
+
 static void
 peer_describe(void *store, char *out, size_t size)
 {
-	struct peer *peer = store;
-	size_t used = (size_t)snprintf(out, size, "tables");
-
-	for (unsigned i = 0; i < 7 && used < size; i++) {
-		char name[64];
-		char *count;
-
-		snprintf(name, sizeof(name), "rocksdb.num-files-at-level%u", i);
-		count = rocksdb_property_value(peer->db, name);
-		used += (size_t)snprintf(out + used, size - used, "%c%s",
-		    i == 0 ? ' ' : '/', count == NULL ? "?" : count);
-		rocksdb_free(count);
-	}
+	store_describe_levels(store, peer_property, "rocksdb", out, size);
 }
 
 static void
@@ -194,10 +177,8 @@ const struct store store_rocksdb = {
     .name = "rocksdb",
     .open = peer_open,
     .put = peer_put,
-    .reader_open = peer_reader_open,
     .get = peer_get,
     .scan = peer_scan,
-    .reader_close = peer_reader_close,
     .settle = peer_settle,
     .describe = peer_describe,
     .close = peer_close,

@@ -206,7 +206,7 @@ make_workers(struct run *run)
 		};
 		if (!writes) {
 			worker->reader =
-			    options->store->reader_open(run->store);
+			    store_reader_open(options->store, run->store);
 			continue;
 		}
 		worker->trace = run->trace;
@@ -280,7 +280,7 @@ verify(struct run *run)
 
 	if (!run->row->keep || run->workers[0].done < run->options->keys)
 		return;
-	reader = store->reader_open(run->store);
+	reader = store_reader_open(store, run->store);
 	for (unsigned i = 0; i < VERIFY_COUNT; i++) {
 		uint64_t number = rng_below(&rng, run->options->keys);
 		struct slice value = sample_value(&run->sample, number, 0);
@@ -295,7 +295,7 @@ verify(struct run *run)
 			store_die(
 			    "key %" PRIu64 " is not as it was written", number);
 	}
-	store->reader_close(reader);
+	store_reader_close(store, reader);
 }
 
 static void
@@ -304,7 +304,7 @@ close_store(struct run *run)
 	const struct run_options *options = run->options;
 
 	for (unsigned i = run->row->writers; i < run->count; i++)
-		options->store->reader_close(run->workers[i].reader);
+		store_reader_close(options->store, run->workers[i].reader);
 	options->store->close(run->store);
 	folder_remove(run->runtime);
 }

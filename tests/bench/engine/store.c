@@ -34,6 +34,39 @@ store_list(void)
 		    stores[i].store == NULL ? "left-out" : "built");
 }
 
+void *
+store_reader_open(const struct store *store, void *opened)
+{
+	return store->reader_open == NULL ? opened : store->reader_open(opened);
+}
+
+void
+store_reader_close(const struct store *store, void *reader)
+{
+	if (store->reader_close != NULL)
+		store->reader_close(reader);
+}
+
+void
+store_describe_levels(void *opened,
+    char *(*property)(void *opened, const char *name), const char *engine,
+    char *out, size_t size)
+{
+	size_t used = (size_t)snprintf(out, size, "tables");
+
+	for (unsigned i = 0; i < 7 && used < size; i++) {
+		char name[64];
+		char *count;
+
+		snprintf(
+		    name, sizeof(name), "%s.num-files-at-level%u", engine, i);
+		count = property(opened, name);
+		used += (size_t)snprintf(out + used, size - used, "%c%s",
+		    i == 0 ? ' ' : '/', count == NULL ? "?" : count);
+		free(count);
+	}
+}
+
 void
 store_die(const char *format, ...)
 {

@@ -40,6 +40,7 @@ struct store {
 	/* Puts one after the other in one batch; NULL where nobody needs it. */
 	void (*put_many)(void *store, const struct slice *keys,
 	    const struct slice *values, size_t count);
+	/* NULL: the store is its own reader, for any thread. */
 	void *(*reader_open)(void *store);
 	/*
 	 * Looks for a key in the state of this moment; false if it is absent.
@@ -50,7 +51,7 @@ struct store {
 	/* The same for up to `count` entries from a key on; their number. */
 	size_t (*scan)(
 	    void *reader, struct slice start, size_t count, uint64_t *touched);
-	void (*reader_close)(void *reader);
+	void (*reader_close)(void *reader); /* NULL as reader_open */
 	/* Returns when all is in its final place and nothing is under way. */
 	void (*settle)(void *store);
 	/* One line on what the engine holds, for people; may be NULL. */
@@ -72,6 +73,19 @@ extern const struct store store_ours;
 extern const struct store store_rocksdb __attribute__((weak));
 extern const struct store store_leveldb __attribute__((weak));
 extern const struct store store_lmdb __attribute__((weak));
+
+/* A reader of the store, opened if it has such. */
+void *store_reader_open(const struct store *store, void *opened);
+void store_reader_close(const struct store *store, void *reader);
+
+/*
+ * Describes a store by its tables on seven levels: "tables 1/2/3/0/0/0/0".
+ * `property` gives the text of a property, from malloc(), or NULL; `engine` is
+ * the word before its name.
+ */
+void store_describe_levels(void *opened,
+    char *(*property)(void *opened, const char *name), const char *engine,
+    char *out, size_t size);
 
 /* NULL if there is none of this name, or it was left out. */
 const struct store *store_find(const char *name);
