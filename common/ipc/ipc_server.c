@@ -3,6 +3,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/transport/ipc/ipc.h>
+#include <unistd.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -17,6 +18,13 @@
 
 /* How often is looked whether connections are still accepted. */
 #define ACCEPTING_CHECK_MS 1000
+
+/*
+ * In doubt: so often, so many times in vain. After a failure the library
+ * itself accepts nothing for 100 ms.
+ */
+#define KNOCK_MS 50
+#define KNOCKS_MAX 12
 
 /*
  *   RECEIVING --message--> OWNED --ipc_request_reply()--> SENDING
@@ -40,6 +48,12 @@ struct ipc_request {
 	bool has_context;
 };
 
+/* What the library has counted of a listener. */
+struct listener_counts {
+	uint64_t accepted;
+	uint64_t failed; /* before they were made */
+};
+
 struct ipc_server {
 	struct ipc_server_options options;
 	struct mailbox *mailbox;
@@ -50,7 +64,9 @@ struct ipc_server {
 	bool has_listened; /* so there may have been connections */
 	char url[NNG_SUPPORT_URL_BYTES];
 	struct loop_timer *check;
-	uint64_t failures; /* that the listener has counted */
+	struct listener_counts seen; /* when there was last a doubt */
+	unsigned knocks; /* in vain so far; 0: there is no doubt */
+	int knock; /* our own connection, as long as there is one; else -1 */
 	uint64_t incarnation;
 	bool is_inside;
 	struct ipc_request requests[IPC_REQUESTS_MAX];
@@ -98,7 +114,8 @@ listener_open(struct ipc_server *server, struct error *err)
 {
 	enum status status;
 
-	server->failures = 0;
+	server->seen = (struct listener_counts){0};
+	server->knocks = 0;
 	status = nng_support_result(
 	    nng_listener_create(&server->listener, server->socket, server->url),
 	    "listen", err);
@@ -126,46 +143,87 @@ listener_close(struct ipc_server *server)
 	server->is_listening = false;
 }
 
-/* Connections that failed before they were made, as the library counts. */
 static uint64_t
-failures_now(const struct ipc_server *server)
+count_of(nng_stat *listener, const char *name)
 {
-	uint64_t failures = server->failures;
+	nng_stat *stat = nng_stat_find(listener, name);
+
+	return stat == NULL ? 0 : nng_stat_value(stat);
+}
+
+/* False if the library does not tell. */
+static bool
+listener_count(const struct ipc_server *server, struct listener_counts *out)
+{
 	nng_stat *all;
 	nng_stat *stat;
 
 	if (nng_stats_get(&all) != 0)
-		return failures;
+		return false;
 	stat = nng_stat_find_listener(all, server->listener);
-	if (stat != NULL)
-		stat = nng_stat_find(stat, "other");
-	if (stat != NULL)
-		failures = nng_stat_value(stat);
+	if (stat != NULL) {
+		out->accepted = count_of(stat, "accept");
+		out->failed = count_of(stat, "other");
+	}
 	nng_stats_free(all);
-	return failures;
+	return stat != NULL;
+}
+
+static void
+knock_end(struct ipc_server *server)
+{
+	if (server->knock >= 0)
+		close(server->knock);
+	server->knock = -1;
+	server->knocks = 0;
 }
 
 /*
- * A listener of 1.5.2 gives nobody a connection any more after a client went
- * away while one was being made (nng's issue 1518). It cannot be asked
- * whether it is in that state, but it has counted the failure. The clients
- * of the old listener come to the new one by themselves.
+ * A listener of 1.5.2 may give nobody a connection any more after a client
+ * went away while one was being made (nng's issue 1518). It cannot be asked
+ * whether it is in that state, and the failure that it counts does not tell:
+ * most clients that go away early leave it well. So a connection of our own
+ * finds out. Any that is accepted after the failure was counted, ours or not,
+ * shows that there is nothing the matter.
  */
+static bool
+listener_is_stuck(struct ipc_server *server)
+{
+	struct listener_counts now;
+
+	if (!listener_count(server, &now))
+		return false;
+	if (server->knocks > 0 && now.accepted != server->seen.accepted)
+		knock_end(server);
+	if (server->knocks == 0) {
+		if (now.failed == server->seen.failed)
+			return false;
+		server->seen = now;
+	}
+	/* There may be no room for it in the queue at first. */
+	if (server->knock < 0)
+		server->knock = nng_support_knock(server->url);
+	return ++server->knocks > KNOCKS_MAX;
+}
+
+/* The clients of the old listener come to the new one by themselves. */
 static void
 on_check(void *context)
 {
 	struct ipc_server *server = context;
 	struct error err;
 
-	if (server->is_listening && failures_now(server) != server->failures) {
+	if (server->is_listening && listener_is_stuck(server)) {
 		log_event(LOG_INFO, "ipc_listening_anew",
-		    "reason=\"a connection was not made\"");
+		    "reason=\"no connection is accepted\"");
 		listener_close(server);
+		knock_end(server);
 	}
 	if (!server->is_listening && listener_open(server, &err) != STATUS_OK)
 		log_event(
 		    LOG_ERROR, "ipc_listen_failed", "reason=\"%s\"", err.text);
-	loop_timer_start(server->check, ACCEPTING_CHECK_MS);
+	loop_timer_start(
+	    server->check, server->knocks > 0 ? KNOCK_MS : ACCEPTING_CHECK_MS);
 }
 
 static enum status
@@ -206,6 +264,7 @@ ipc_server_create(struct loop *loop, const struct ipc_server_options *options,
 	random_fill(&server->incarnation, sizeof(server->incarnation));
 	server->mailbox = mailbox_create(loop, on_mail, server);
 	server->check = loop_timer_create(loop, on_check, server);
+	server->knock = -1;
 	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
 		server->requests[i].server = server;
 	if (server_listen(server, options->path, err) != STATUS_OK) {
@@ -351,6 +410,7 @@ ipc_server_close(struct ipc_server *server)
 	for (int i = 0; i < IPC_REQUESTS_MAX; i++)
 		request_close(&server->requests[i]);
 	listener_close(server);
+	knock_end(server);
 	/*
 	 * The socket stays open if there may have been connections, since
 	 * nng_close() might wait for good (as told in ipc_client.c).

@@ -2,12 +2,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/base/check.h"
 #include "common/ipc/ipc_client.h"
 
 /* What the library puts in front of a message, and counts in its limit. */
 #define LIBRARY_HEADER_BYTES 64
+
+#define SCHEME "ipc://"
 
 enum status
 nng_support_url(
@@ -17,7 +22,7 @@ nng_support_url(
 		return error_set(err, STATUS_INVALID,
 		    "socket path of %zu bytes, at most %d are possible: %s",
 		    strlen(path), IPC_PATH_BYTES_MAX, path);
-	snprintf(url, NNG_SUPPORT_URL_BYTES, "ipc://%s", path);
+	snprintf(url, NNG_SUPPORT_URL_BYTES, SCHEME "%s", path);
 	return STATUS_OK;
 }
 
@@ -39,6 +44,26 @@ nng_support_prepare(nng_socket socket, struct error *err)
 				      IPC_HEADER_BYTES + IPC_PAYLOAD_BYTES_MAX +
 					  LIBRARY_HEADER_BYTES),
 	    "limit messages", err);
+}
+
+int
+nng_support_knock(const char *url)
+{
+	/* What a requester says first, by the specification of SP over IPC. */
+	static const uint8_t greeting[8] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	memcpy(address.sun_path, url + strlen(SCHEME),
+	    strlen(url) - strlen(SCHEME));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL) ==
+		(ssize_t)sizeof(greeting))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 nng_msg *

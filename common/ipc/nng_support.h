@@ -25,6 +25,13 @@ nng_support_result(int result, const char *what, struct error *err) MUST_CHECK;
 enum status
 nng_support_prepare(nng_socket socket, struct error *err) MUST_CHECK;
 
+/*
+ * A connection to `url` which the other side takes for that of a client, and
+ * by which nothing is ever asked: a descriptor to close; -1 if there is none
+ * to be had at once.
+ */
+int nng_support_knock(const char *url);
+
 /* A message with header and payload, copied once. */
 nng_msg *nng_support_message(
     enum ipc_type type, enum status status, struct slice payload);

@@ -51,6 +51,11 @@ on_lost(void *context)
 
 	if (!question->sent)
 		return;
+	/* What changes nothing can be asked again. */
+	if (question->type == IPC_STATUS) {
+		question->sent = false;
+		return;
+	}
 	error_set(&question->error, STATUS_UNKNOWN,
 	    "storaged hung up before it had answered");
 	loop_stop(question->loop);

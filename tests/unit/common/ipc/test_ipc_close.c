@@ -17,6 +17,9 @@
 #define LEAVINGS 48 /* clients that close at a different moment each */
 #define RETREATS 16 /* servers that do */
 #define KNOCKS 20
+#define VISITORS 3
+/* The server looks after a second, and then for less than another one. */
+#define VISIT_MS 2500
 
 static void
 send_large(struct asking *asking)
@@ -119,6 +122,58 @@ knock(const char *path)
 	close(fd);
 }
 
+/* Goes once it was greeted, and before it has said who it is. */
+static void
+look_in(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	uint8_t greeting[8];
+
+	memcpy(address.sun_path, path, strlen(path));
+	CHECK(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	CHECK(recv(fd, greeting, sizeof(greeting), MSG_WAITALL) ==
+	    (ssize_t)sizeof(greeting));
+	close(fd);
+}
+
+static void
+on_time(void *context)
+{
+	loop_stop(context);
+}
+
+static void
+clients_that_leave_early_cost_nobody_a_connection(void)
+{
+	struct loop *loop = loop_create();
+	struct loop_timer *timer = loop_timer_create(loop, on_time, loop);
+	struct scratch scratch;
+	struct asking asking;
+	const char *path;
+	pid_t child;
+
+	scratch_init(&scratch);
+	path = scratch_path(&scratch, "socket");
+	child = peer_serve(path);
+	asking_init(&asking, loop, path);
+	asking_await(&asking);
+	for (int i = 0; i < VISITORS; i++)
+		look_in(path);
+	loop_timer_start(timer, VISIT_MS);
+	loop_run(loop);
+	CU_ASSERT_EQUAL(asking.ready, 1);
+	CU_ASSERT_EQUAL(asking.lost, 0);
+	ipc_client_send(asking.client, IPC_WRITE, slice_of_string("hello"));
+	asking_await(&asking);
+	CU_ASSERT_EQUAL(asking.replies, 1);
+	asking_deinit(&asking);
+	peer_kill(child);
+	loop_timer_close(timer);
+	loop_close(loop);
+	scratch_deinit(&scratch);
+}
+
 static void
 clients_that_vanish_while_they_connect_lock_nobody_out(void)
 {
@@ -152,6 +207,7 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(client_may_close_at_any_moment),
 	    SUITE_CASE(server_may_close_at_any_moment),
+	    SUITE_CASE(clients_that_leave_early_cost_nobody_a_connection),
 	    SUITE_CASE(clients_that_vanish_while_they_connect_lock_nobody_out),
 	};
 
