@@ -152,6 +152,7 @@ create_maintenance(struct engine *engine)
 
 	engine->pick = (struct pick_options){
 	    .level0_count_trigger = LEVEL0_COUNT_TRIGGER,
+	    .level0_count_quiet = LEVEL0_COUNT_QUIET,
 	    .level0_count_due = LEVEL0_COUNT_DUE,
 	    .level1_bytes_max = options->level1_bytes_max,
 	    .level_multiplier = 10,

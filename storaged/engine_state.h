@@ -19,9 +19,11 @@
 #define FROZEN_RECOVERY_MAX 2
 #define FROZEN_COUNT_MAX 8
 
-#define LEVEL0_COUNT_TRIGGER 4
-#define LEVEL0_COUNT_DUE 8
-#define LEVEL0_COUNT_MAX 24
+/* See struct pick_options; and from half the last on writes are delayed. */
+#define LEVEL0_COUNT_QUIET 4
+#define LEVEL0_COUNT_TRIGGER 8
+#define LEVEL0_COUNT_DUE 16
+#define LEVEL0_COUNT_MAX 48
 
 struct engine_copy;
 struct maintenance;

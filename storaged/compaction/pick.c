@@ -3,6 +3,9 @@
 #include "common/base/mem.h"
 #include "storaged/compaction/reclaim.h"
 
+/* What level 0 has to weigh for an idle store to merge it, beside level 1. */
+#define LEVEL0_QUIET_DIVISOR 8
+
 static uint64_t
 level_bytes_max(const struct pick_options *options, unsigned level)
 {
@@ -303,18 +306,24 @@ compaction_pick_garbage(const struct catalog *catalog,
 
 /*
  * How many times over level 0 is due. All of it is merged with all it touches
- * below, so while writes come it pays to wait until it weighs as much as that:
- * each such merge at least doubles level 1, and an entry is in few of them.
+ * below, and a run more costs a lookup only a line of its point index. So while
+ * writes come it pays to wait until level 1 is the lesser part of the merge.
+ * When none come a scan is worth more, but not many times what is written.
  */
 static double
 level0_score(const struct catalog *catalog, const struct pick_options *options)
 {
 	const struct level *level = &catalog->levels[0];
+	uint64_t below = catalog->levels[1].bytes;
+	size_t trigger = options->quiet ? options->level0_count_quiet
+					: options->level0_count_trigger;
+	uint64_t weight =
+	    options->quiet ? below / LEVEL0_QUIET_DIVISOR : below + below / 2;
 
-	if (!options->quiet && level->count < options->level0_count_due &&
-	    level->bytes < catalog->levels[1].bytes)
+	if (level->count < options->level0_count_due &&
+	    (level->count < trigger || level->bytes < weight))
 		return 0;
-	return (double)level->count / (double)options->level0_count_trigger;
+	return (double)level->count / (double)trigger;
 }
 
 /* The level furthest over its limit but for the `tried`; else LEVEL_COUNT. */

@@ -2,8 +2,8 @@
  * pick - decides which tables to compact next.
  *
  * Tables that hold nothing any more are dropped before all else. Leveled:
- * level 0 is due when it has several tables and, under load, weighs as
- * much as level 1 or has many; a deeper level when it is over
+ * level 0 is due when it has several tables and is worth it beside level 1,
+ * sooner while nobody writes, or has many; a deeper level when it is over
  * its size, each level ten times the one above. When none is, a table of
  * which much has expired or been deleted is rewritten, so that space comes
  * back also when nobody writes (reclaim.h).
@@ -22,7 +22,8 @@
 #include "storaged/manifest/catalog.h"
 
 struct pick_options {
-	size_t level0_count_trigger; /* due if it weighs as much as level 1 */
+	size_t level0_count_trigger; /* due if it outweighs level 1 */
+	size_t level0_count_quiet; /* the same while it is quiet */
 	size_t level0_count_due; /* due in any case; 0: as the trigger */
 	uint64_t level1_bytes_max;
 	unsigned level_multiplier;

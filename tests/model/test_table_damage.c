@@ -17,7 +17,7 @@
 
 #define KEYS 300u
 #define BATCH_KEYS 50u
-#define LEVEL0_MAX 12
+#define LEVEL0_MAX 24
 
 struct stage {
 	struct store_folders folders;

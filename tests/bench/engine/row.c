@@ -455,6 +455,9 @@ row_run(const struct run_options *options)
 	if (!run->row->fresh && !options->cold)
 		folder_read(run->folder);
 	open_store(run);
+	/* Some engines leave work for when nobody writes, as now. */
+	if (!run->row->fresh)
+		options->store->settle(run->store);
 	make_workers(run);
 	warm(run);
 	usage_watch_start(run->runtime);

@@ -63,39 +63,51 @@ level0_takes_all_its_tables_and_what_they_touch_below(void)
 	catalog_deinit(&catalog);
 }
 
-static void
-level0_waits_under_load_until_it_weighs_as_much_as_level1(void)
+static bool
+is_level0_due(const struct catalog *catalog, const struct pick_options *some)
 {
-	struct pick_options lazy = options;
-	struct catalog catalog = {0};
-	struct pick pick;
+	struct pick pick = compaction_pick(catalog, some);
+	bool due = pick.kind == PICK_REWRITE && pick.level == 0;
 
-	lazy.level0_count_due = 8;
-	add(&catalog, 1, 60, "a", "z");
-	for (int i = 0; i < 5; i++)
+	CU_ASSERT_TRUE(due || pick.kind == PICK_NOTHING);
+	compaction_pick_deinit(&pick);
+	return due;
+}
+
+static void
+level0_waits_under_load_until_it_outweighs_level1(void)
+{
+	struct pick_options busy = options;
+	struct pick_options quiet;
+	struct catalog catalog = {0};
+
+	busy.level0_count_quiet = 2;
+	busy.level0_count_due = 12;
+	quiet = busy;
+	quiet.quiet = true;
+	for (int i = 0; i < 3; i++)
 		add(&catalog, 0, 10, "a", "d");
-	pick = compaction_pick(&catalog, &lazy);
-	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
-	/* Nobody writes: reads are worth more then. */
-	lazy.quiet = true;
-	pick = compaction_pick(&catalog, &lazy);
-	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
-	CU_ASSERT_EQUAL(pick.input_count, 6);
-	compaction_pick_deinit(&pick);
-	lazy.quiet = false;
+	CU_ASSERT_FALSE(is_level0_due(&catalog, &busy));
+	CU_ASSERT_TRUE(is_level0_due(&catalog, &quiet));
 	add(&catalog, 0, 10, "a", "d");
-	pick = compaction_pick(&catalog, &lazy);
-	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
-	compaction_pick_deinit(&pick);
-	/* Or there are too many to look into. */
+	CU_ASSERT_TRUE(is_level0_due(&catalog, &busy));
+	/* Half as much again as level 1, so that this is not all over. */
+	add(&catalog, 1, 40, "a", "z");
+	add(&catalog, 0, 10, "a", "d");
+	CU_ASSERT_FALSE(is_level0_due(&catalog, &busy));
+	CU_ASSERT_TRUE(is_level0_due(&catalog, &quiet));
+	add(&catalog, 0, 10, "a", "d");
+	CU_ASSERT_TRUE(is_level0_due(&catalog, &busy));
+	/* What is small beside level 1 can wait. */
 	add(&catalog, 1, 500, "a", "z");
-	add(&catalog, 0, 10, "a", "d");
-	pick = compaction_pick(&catalog, &lazy);
-	CU_ASSERT_EQUAL(pick.kind, PICK_NOTHING);
-	add(&catalog, 0, 10, "a", "d");
-	pick = compaction_pick(&catalog, &lazy);
-	CU_ASSERT_EQUAL(pick.kind, PICK_REWRITE);
-	compaction_pick_deinit(&pick);
+	CU_ASSERT_FALSE(is_level0_due(&catalog, &quiet));
+	/* But not when there are too many to look into. */
+	for (int i = 0; i < 5; i++)
+		add(&catalog, 0, 1, "a", "d");
+	CU_ASSERT_FALSE(is_level0_due(&catalog, &busy));
+	add(&catalog, 0, 1, "a", "d");
+	CU_ASSERT_TRUE(is_level0_due(&catalog, &busy));
+	CU_ASSERT_TRUE(is_level0_due(&catalog, &quiet));
 	catalog_deinit(&catalog);
 }
 
@@ -241,8 +253,7 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(nothing_is_due_below_the_limits),
 	    SUITE_CASE(level0_takes_all_its_tables_and_what_they_touch_below),
-	    SUITE_CASE(
-		level0_waits_under_load_until_it_weighs_as_much_as_level1),
+	    SUITE_CASE(level0_waits_under_load_until_it_outweighs_level1),
 	    SUITE_CASE(level0_takes_what_lies_between_its_tables),
 	    SUITE_CASE(disjoint_level0_is_moved_unless_compression_differs),
 	    SUITE_CASE(full_level_gives_its_cheapest_table),
