@@ -8,7 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/codec/integer.h"
-#include "common/ipc/mailbox.h"
+#include "common/loop/mailbox.h"
 #include "common/ipc/nng_support.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"

@@ -1,15 +1,15 @@
 /*
- * mailbox - what nng's threads leave for the loop's thread.
+ * mailbox - what other threads leave for the loop's thread.
  *
- * Private to common/ipc. An nng callback does nothing but mailbox_put();
- * the loop is woken, and takes all that has gathered.
+ * A callback on a thread of nng's does nothing but mailbox_put(); the loop is
+ * woken, and takes all that has gathered.
  *
  * Ownership  Items belong to whoever embeds them; one that is in the box is
  *            not put in again before it was taken out.
  * Threads    mailbox_put() from any thread, the rest from the loop's.
  */
-#ifndef COMMON_IPC_MAILBOX_H
-#define COMMON_IPC_MAILBOX_H
+#ifndef COMMON_LOOP_MAILBOX_H
+#define COMMON_LOOP_MAILBOX_H
 
 #include <stdbool.h>
 #include <sys/queue.h>

@@ -1,4 +1,4 @@
-#include "common/ipc/mailbox.h"
+#include "common/loop/mailbox.h"
 
 #include <pthread.h>
 
