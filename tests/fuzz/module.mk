@@ -14,6 +14,7 @@ $(call fuzz_target,control,common/lsm/view)
 $(call fuzz_target,control_message,common/worker)
 $(call fuzz_target,current,storaged)
 $(call fuzz_target,edit,storaged)
+$(call fuzz_target,envelope,replicator/protocol)
 $(call fuzz_target,frame_reply,frontend/protocol)
 $(call fuzz_target,frame_request,frontend/protocol)
 $(call fuzz_target,http_assembler,frontend/http)
@@ -37,8 +38,9 @@ $(call fuzz_target,yaml,config)
 fuzz-targets: $(FUZZ_TARGETS)
 
 $(call test_program,fuzz/seeds,storaged common/ipc common/worker supervisor \
-    frontend/protocol tests/support/apply tests/fuzz,\
+    frontend/protocol replicator/protocol tests/support/apply tests/fuzz,\
     tests/fuzz/seeds_clients.c tests/fuzz/seeds_commands.c \
     tests/fuzz/seeds_journal.c tests/fuzz/seeds_manifest.c \
+    tests/fuzz/seeds_nodes.c \
     tests/fuzz/seeds_processes.c tests/fuzz/seeds_tables.c \
     tests/fuzz/seeds_texts.c)

@@ -69,5 +69,6 @@ main(int argc, char **argv)
 	seeds_processes();
 	seeds_clients();
 	seeds_texts();
+	seeds_nodes();
 	return 0;
 }
