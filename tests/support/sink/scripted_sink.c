@@ -9,6 +9,22 @@
 #include "common/ipc/ipc_server.h"
 #include "tests/support/suite.h"
 
+/*
+ * Servers come and go here while clients send, and the library (1.5.2) then
+ * loses what is its own: a connection that was made and not yet handed out
+ * when its listener or dialer closes, and its share of a message that is sent
+ * on a connection that is about to close (ipc_pipe_send() returns without it).
+ * Whether our side frees its messages is what the tests of common/ipc tell.
+ */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:nng_dial\nleak:nng_listener_create\nleak:start_thread\n"
+	       "leak:nng_support_message\n";
+}
+
 static struct known_writer *
 writer_find(struct sink *sink, const uint8_t id[WRITER_ID_BYTES])
 {
