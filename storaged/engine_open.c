@@ -115,11 +115,18 @@ open_tree(struct engine *engine, struct error *err)
 	    .manifest_bytes_min = options->manifest_bytes_min,
 	    .threads = !options->without_threads,
 	};
+	const struct catalog *catalog;
 	const struct recovery_point *point;
 
 	if (tree_open(&tree, &engine->tree, err) != STATUS_OK)
 		return err->code;
-	point = &tree_catalog(engine->tree)->recovery;
+	catalog = tree_catalog(engine->tree);
+	if (catalog->torn_offset != 0)
+		log_event(LOG_WARN, "manifest_torn_tail",
+		    "file=%s/manifest-%016" PRIx64 " offset=%" PRIu64,
+		    engine->shard_directory, catalog->torn_manifest,
+		    catalog->torn_offset);
+	point = &catalog->recovery;
 	engine->applied_sequence = point->sequence;
 	if (point->sequence == 0)
 		engine->apply = apply_create();

@@ -91,6 +91,12 @@ check_manifest(struct check *check)
 		find(check, true, "%s", shorten(check, &err));
 		return;
 	}
+	if (check->catalog.torn_offset != 0)
+		find(check, false,
+		    "shard-0/manifest-%016" PRIx64
+		    ": ends in a record that was cut off, or damaged, at "
+		    "offset %" PRIu64 "; the next start leaves it out",
+		    check->catalog.torn_manifest, check->catalog.torn_offset);
 	check->report->recovery_sequence = check->catalog.recovery.sequence;
 	if (check->catalog.recovery.sequence == 0)
 		return;

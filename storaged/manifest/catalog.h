@@ -39,6 +39,12 @@ struct catalog {
 	struct level levels[LEVEL_COUNT];
 	struct recovery_point recovery;
 	uint64_t number_ceiling; /* no file has had this number or more */
+	/*
+	 * Where the manifest that it was read from ends in what is no whole
+	 * record, and was left out; the offset is 0 if nothing was.
+	 */
+	uint64_t torn_manifest;
+	uint64_t torn_offset;
 };
 
 /* A zeroed catalog is an empty one. Frees all that it owns. */

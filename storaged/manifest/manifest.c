@@ -171,6 +171,8 @@ replay_all(struct slice content, const uint8_t *store_id, uint64_t number,
 			intact_record_follows(input, number, offset)))
 			return error_set(err, STATUS_CORRUPT,
 			    "offset %" PRIu64 ": record damaged", offset);
+		catalog->torn_manifest = torn ? number : 0;
+		catalog->torn_offset = torn ? offset : 0;
 	}
 	if (records == 0)
 		return error_set(err, STATUS_CORRUPT, "offset %d: no record",

@@ -28,7 +28,8 @@ struct manifest;
  * Reads the current manifest under `directory` into `catalog` (empty before),
  * begins a new one and makes it current. A folder without a `current` file is
  * a new store. STATUS_CORRUPT names file and offset, STATUS_VERSION a newer
- * format, STATUS_INVALID another store's id.
+ * format, STATUS_INVALID another store's id. A last record that a crash cut
+ * off, or that was damaged later, is left out: catalog->torn_offset says so.
  */
 enum status manifest_open(struct file_system *fs, const char *directory,
     const uint8_t *store_id, struct catalog *catalog, struct manifest **out,

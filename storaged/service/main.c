@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/log/log.h"
 #include "common/worker/settings.h"
 #include "common/worker/worker.h"
 #include "storaged/service/service.h"
@@ -95,8 +96,15 @@ on_start(void *context, struct worker *worker, struct error *err)
 	read_store_id(settings_string(settings, "store_id"), options.store_id);
 	set_compression(&options, settings_string(settings, "compression"));
 	if (service_create(worker, &options, settings_string(settings, "sink"),
-		&storaged->service, err) != STATUS_OK)
+		&storaged->service, err) != STATUS_OK) {
+		if (err->code == STATUS_CORRUPT)
+			log_event(LOG_ERROR, "data_damaged",
+			    "text=\"'kvctl db repair %s' says what can be "
+			    "saved, "
+			    "and changes nothing yet\"",
+			    options.data_directory);
 		return err->code;
+	}
 	worker_ready(worker);
 	return STATUS_OK;
 }

@@ -190,6 +190,9 @@ flipped_bits_are_found_or_tear_the_last_edit(void)
 		if (status == STATUS_OK) {
 			CU_ASSERT_EQUAL(catalog.recovery.sequence, 10);
 			CU_ASSERT_EQUAL(catalog.levels[0].count, 1);
+			CU_ASSERT_EQUAL(catalog.torn_manifest, 1);
+			CU_ASSERT_TRUE(catalog.torn_offset > 0 &&
+			    catalog.torn_offset <= bit / 8);
 		} else {
 			CU_ASSERT_TRUE(strstr(err.text, path) != NULL);
 		}
