@@ -17,6 +17,12 @@
 #define HELPED_BYTES ((uint64_t)1 << 20)
 #define PREFAULT_BYTES ((uint64_t)4 << 20)
 
+/*
+ * The page cache may keep a file in pieces of this size, each dirty and
+ * written as a whole: one that is written before it is full is written twice.
+ */
+#define PIECE_BYTES ((uint64_t)2 << 20)
+
 static void
 leave_segment(struct journal_writer *writer)
 {
@@ -77,8 +83,10 @@ static void
 write_out(struct journal_writer *writer)
 {
 	uint64_t start = writer->written_out;
-	uint64_t end = writer->end & ~(uint64_t)(JOURNAL_PAGE_BYTES - 1);
+	uint64_t end = writer->end & ~(PIECE_BYTES - 1);
 
+	if (end <= start)
+		return;
 	if (writer->helper != NULL)
 		journal_helper_write_out(
 		    writer->helper, writer->file, start, end - start);
