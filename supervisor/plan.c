@@ -60,7 +60,6 @@ add_text(struct worker_plan *worker, const char *key,
 static void
 add_limits(struct worker_plan *worker, const struct config *config)
 {
-	add_number(worker, "cache_bytes", config, CONFIG_CACHE_SIZE);
 	add_number(worker, "key_bytes_max", config, CONFIG_KEY_SIZE_MAX);
 	add_number(worker, "value_bytes_max", config, CONFIG_VALUE_SIZE_MAX);
 	add_number(worker, "batch_bytes_max", config, CONFIG_BATCH_SIZE_MAX);
@@ -94,7 +93,6 @@ add_worker(struct plan *plan, enum worker_role role, unsigned index,
 
 	CHECK(plan->worker_count < PLAN_WORKERS_MAX);
 	worker->role = role;
-	worker->index = index;
 	worker->program = roles[role].program;
 	if (role == WORKER_EXPORTER)
 		snprintf(worker->name, sizeof(worker->name), "exporter");
@@ -103,12 +101,10 @@ add_worker(struct plan *plan, enum worker_role role, unsigned index,
 		    roles[role].name, index);
 	settings_add(settings, "name", "%s", worker->name);
 	settings_add(settings, "role", "%s", roles[role].name);
-	settings_add(settings, "index", "%u", index);
 	settings_add(settings, "node_id", "%s", facts->node_id);
 	settings_add(settings, "data_dir", "%s", facts->data_path);
 	settings_add(settings, "runtime_dir", "%s", facts->runtime_path);
 	settings_add(settings, "store_id", "%s", facts->store_id);
-	settings_add(settings, "shards", "1");
 	settings_add(settings, "heartbeat_ms", "%" PRIu64, facts->heartbeat_ms);
 	/* Two steps may need their full time: the frontends', storaged's. */
 	settings_add(settings, "stop_ms", "%" PRIu64,
@@ -130,7 +126,7 @@ add_storaged(struct plan *plan, const struct config *config,
 
 	settings_add(&worker->settings, "shard", "0");
 	add_sink(worker, facts);
-	add_limits(worker, config);
+	add_number(worker, "cache_bytes", config, CONFIG_CACHE_SIZE);
 	add_number(worker, "max_mem_bytes", config, CONFIG_MAX_MEM_SIZE);
 	add_text(worker, "journal_sync", config, CONFIG_JOURNAL_SYNC);
 	add_number(worker, "journal_sync_interval_ms", config,
@@ -164,6 +160,7 @@ add_frontends(struct plan *plan, enum worker_role role,
 		    is_http ? CONFIG_HTTP_IDLE_TIMEOUT
 			    : CONFIG_TCP_IDLE_TIMEOUT);
 		add_sink(worker, facts);
+		add_number(worker, "cache_bytes", config, CONFIG_CACHE_SIZE);
 		add_limits(worker, config);
 		add_number(
 		    worker, "park_bytes_max", config, CONFIG_PARK_SIZE_MAX);

@@ -40,7 +40,6 @@ struct plan_fd {
 struct worker_plan {
 	char name[METRICS_NAME_BYTES_MAX + 1]; /* "http-0" */
 	enum worker_role role;
-	unsigned index;
 	const char *program; /* name of the executable beside the server's */
 	struct plan_fd fds[PLAN_FDS_MAX]; /* the i-th is its descriptor 4 + i */
 	size_t fd_count;
