@@ -12,7 +12,8 @@
  *             unless it says otherwise, ends the engine: what was not
  *             answered has an unknown outcome, every later call returns the
  *             same error, and only opening it again (recovery) goes on. So
- *             does every failed sync, of whatever file: STATUS_UNSYNCED.
+ *             does every failed sync of a file of the store (of a
+ *             checkpoint, that one alone ends): STATUS_UNSYNCED.
  * Threads     All calls from one thread. Flush and compaction run on threads
  *             of their own unless the options say otherwise.
  */

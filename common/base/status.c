@@ -54,6 +54,9 @@ error_set_errno(struct error *err, int errnum, const char *format, ...)
 
 	if (errnum == ENOSPC || errnum == EDQUOT)
 		code = STATUS_NO_SPACE;
+	/* This says nothing about the file: later there may be enough. */
+	if (errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM)
+		code = STATUS_BUSY;
 	va_start(arguments, format);
 	vsnprintf(context, sizeof(context), format, arguments);
 	va_end(arguments);

@@ -34,7 +34,8 @@ enum status error_set(struct error *err, enum status code, const char *format,
 
 /*
  * error_set with ": " and the text of errno value `errnum` behind. The code
- * is NO_SPACE for ENOSPC and EDQUOT, else IO.
+ * is NO_SPACE for ENOSPC and EDQUOT, BUSY where descriptors or memory are
+ * exhausted (EMFILE, ENFILE, ENOMEM), else IO.
  */
 enum status error_set_errno(
     struct error *err, int errnum, const char *format, ...) PRINTF_LIKE(3, 4);

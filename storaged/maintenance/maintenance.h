@@ -5,9 +5,11 @@
  * Each maintenance_step() takes what finished jobs have made into the tree
  * and begins what is due. At most one flush and one compaction are under way.
  *
- * Failure    A job that fails for want of space, memory or descriptors is
- *            tried again after a while; corruption it met is returned by
- *            maintenance_step() and ends the engine.
+ * Failure    A job that fails is tried again after a while, each time after a
+ *            longer one, and tables that a compaction finds damaged are left
+ *            out from then on. What another try cannot mend (a failed sync, a
+ *            damaged memtable) is returned by maintenance_step() and ends the
+ *            engine.
  * Threads    The engine's thread; jobs run on background's.
  */
 #ifndef STORAGED_MAINTENANCE_MAINTENANCE_H

@@ -37,7 +37,8 @@ damage_list_mark(struct damage_list *list, struct table_file **tables,
 	for (size_t i = 0; found != NULL && i < count; i++) {
 		struct table_file *table = tables[i];
 
-		if (found[i].code == STATUS_OK)
+		/* Without descriptors or memory nothing was found out. */
+		if (found[i].code == STATUS_OK || found[i].code == STATUS_BUSY)
 			continue;
 		any = true;
 		table->damaged = true;

@@ -112,6 +112,15 @@ end_table(struct scrub *scrub)
 	scrub->number = 0;
 }
 
+/* What could not be read for want of descriptors or memory is read again. */
+static void
+put_back_table(struct scrub *scrub)
+{
+	scrub->last_number = scrub->number - 1;
+	scrub->table_bytes = 0;
+	end_table(scrub);
+}
+
 static void
 note_damage(struct scrub *scrub)
 {
@@ -130,6 +139,10 @@ take_slice(struct scrub *scrub, const struct catalog *catalog)
 	scrub->read_bytes += read;
 	scrub->allowance -= read < scrub->allowance ? read : scrub->allowance;
 	metrics_add(METRIC_SCRUB_BYTES, 0, 0, read);
+	if (scrub->status == STATUS_BUSY) {
+		put_back_table(scrub);
+		return;
+	}
 	/* What a compaction has replaced since then harms nobody. */
 	if (scrub->status != STATUS_OK &&
 	    catalog_find(catalog, scrub->number) != NULL)

@@ -35,12 +35,13 @@ wrapping_puts_the_outermost_first(void)
 }
 
 static void
-errno_of_a_full_disk_is_no_space(void)
+errno_tells_what_another_try_may_mend(void)
 {
 	struct error err;
 
 	CU_ASSERT_EQUAL(
 	    error_set_errno(&err, ENOSPC, "write"), STATUS_NO_SPACE);
+	CU_ASSERT_EQUAL(error_set_errno(&err, EMFILE, "open"), STATUS_BUSY);
 	CU_ASSERT_EQUAL(error_set_errno(&err, EIO, "write"), STATUS_IO);
 }
 
@@ -127,7 +128,7 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(wrapping_keeps_the_cause_when_text_is_full),
 	    SUITE_CASE(wrapping_puts_the_outermost_first),
-	    SUITE_CASE(errno_of_a_full_disk_is_no_space),
+	    SUITE_CASE(errno_tells_what_another_try_may_mend),
 	    SUITE_CASE(slices_are_ordered_as_bytes),
 	    SUITE_CASE(buffer_content_survives_growing_and_consuming),
 	    SUITE_CASE(arena_pieces_do_not_overlap),

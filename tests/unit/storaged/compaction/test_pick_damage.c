@@ -1,6 +1,9 @@
 /* test_pick_damage - what compaction does around tables it cannot read. */
+#include <errno.h>
+
 #include "storaged/compaction/pick.h"
 #include "storaged/compaction/shortage.h"
+#include "storaged/manifest/damage_list.h"
 #include "tests/support/catalog_sample.h"
 #include "tests/support/suite.h"
 
@@ -176,6 +179,31 @@ what_is_stuck_makes_no_debt_and_no_work(void)
 	catalog_deinit(&catalog);
 }
 
+static void
+table_that_nobody_could_open_is_not_damaged(void)
+{
+	struct catalog catalog = {0};
+	struct damage_list list = {0};
+	struct error found[3] = {{0}};
+	struct table_file *tables[] = {
+	    add(&catalog, 1, 100, "a", "b"),
+	    add(&catalog, 1, 100, "c", "d"),
+	    add(&catalog, 1, 100, "e", "f"),
+	};
+
+	error_set_errno(&found[0], EMFILE, "open %s", "a table");
+	CU_ASSERT_FALSE(damage_list_mark(&list, tables, found, 3));
+	CU_ASSERT_EQUAL(list.count, 0);
+	error_set_errno(&found[1], EIO, "read %s", "a table");
+	CU_ASSERT_TRUE(damage_list_mark(&list, tables, found, 3));
+	CU_ASSERT_EQUAL(list.count, 1);
+	CU_ASSERT_FALSE(tables[0]->damaged);
+	CU_ASSERT_TRUE(tables[1]->damaged);
+	CU_ASSERT_FALSE(tables[2]->damaged);
+	damage_list_deinit(&list);
+	catalog_deinit(&catalog);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -185,6 +213,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(on_level0_only_what_is_older_goes_past_it),
 	    SUITE_CASE(full_level_gives_another_table_than_the_damaged),
 	    SUITE_CASE(what_is_stuck_makes_no_debt_and_no_work),
+	    SUITE_CASE(table_that_nobody_could_open_is_not_damaged),
 	};
 
 	return suite_run("pick_damage", cases, SUITE_COUNT(cases), argc, argv);
