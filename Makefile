@@ -38,7 +38,8 @@ MODULES := common/base common/log common/codec common/os common/command \
     storaged/service \
     frontend frontend/gate frontend/core frontend/protocol frontend/client \
     frontend/exporter frontend/http \
-    frontend/tcp frontend/kvctl replicator/protocol tests/support tests/support/apply \
+    frontend/tcp frontend/kvctl replicator/protocol replicator/identity\
+    tests/support tests/support/apply \
     tests/support/memory tests/support/sink tests/support/ipc tests/fuzz
 # Nothing that is served needs libraft yet: what stands on it is built and
 # tested where a version is installed that loses nothing (`make deps-raft`).

@@ -25,6 +25,8 @@ $(call fuzz_target,ipc_message,common/ipc)
 $(call fuzz_target,journal,common/journal)
 $(call fuzz_target,manifest,storaged)
 $(call fuzz_target,memtable,common/lsm/memtable)
+$(call fuzz_target,node_bodies,replicator/protocol)
+$(call fuzz_target,replica,replicator/identity)
 $(call fuzz_target,reply,common/command)
 $(call fuzz_target,resp,frontend/tcp)
 $(call fuzz_target,store,supervisor)
@@ -38,7 +40,7 @@ $(call fuzz_target,yaml,config)
 fuzz-targets: $(FUZZ_TARGETS)
 
 $(call test_program,fuzz/seeds,storaged common/ipc common/worker supervisor \
-    frontend/protocol replicator/protocol tests/support/apply tests/fuzz,\
+    frontend/protocol replicator/identity tests/support/apply tests/fuzz,\
     tests/fuzz/seeds_clients.c tests/fuzz/seeds_commands.c \
     tests/fuzz/seeds_journal.c tests/fuzz/seeds_manifest.c \
     tests/fuzz/seeds_nodes.c \

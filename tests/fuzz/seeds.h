@@ -27,6 +27,6 @@ void seeds_tables(void); /* table..., block, memtable */
 void seeds_processes(void); /* view, control..., ipc_message, store */
 void seeds_clients(void); /* frame..., resp, http... */
 void seeds_texts(void); /* yaml, text */
-void seeds_nodes(void); /* envelope */
+void seeds_nodes(void); /* envelope, node_bodies, replica */
 
 #endif
