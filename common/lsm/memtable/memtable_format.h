@@ -17,11 +17,12 @@
  * of a key that is not here nearly always ends without touching a node.
  *
  * Order grows downwards. The first MEMTABLE_TAIL_COUNT nodes are sorted into
- * a *run*, an array of node offsets; so are the next, and so on. Where four
- * runs of one size would stand side by side (of the second size sixteen), one
- * run of all their nodes is written instead. After every such step a fresh
- * *order* lists the runs that now hold all nodes but the newest few. Runs that
- * were replaced stay where they are, for those who read them.
+ * a *run*, an array of node offsets; so are the next, and so on. After each of
+ * these a fresh *order* lists the runs that hold all nodes but the newest few.
+ * Five runs of one size are merged into one, which stands in their place in
+ * the first order after it is complete: it is written over the time of many
+ * puts, and nothing leads to it before. Runs that were replaced stay where they
+ * are, for those who read them.
  *
  * A run's nodes have the first `prefix_size` bytes of their keys in common.
  * The 8 bytes behind these, read as a big-endian number and filled up with
@@ -109,7 +110,7 @@ struct memtable_range {
 };
 
 struct memtable_run {
-	uint32_t count; /* of nodes: MEMTABLE_TAIL_COUNT times a power of 4 */
+	uint32_t count; /* of nodes: MEMTABLE_TAIL_COUNT times a power of 5 */
 	uint32_t prefix_size;
 	uint64_t fences[]; /* count / MEMTABLE_FENCE_EVERY, then the nodes */
 };
@@ -172,6 +173,16 @@ memtable_common_prefix(struct slice a, struct slice b, size_t size_max)
 	size_t same = 0;
 
 	size = size < size_max ? size : size_max;
+	for (; size - same >= sizeof(uint64_t); same += sizeof(uint64_t)) {
+		uint64_t x;
+		uint64_t y;
+
+		memcpy(&x, a.data + same, sizeof(x));
+		memcpy(&y, b.data + same, sizeof(y));
+		if (x != y)
+			return same +
+			    (size_t)__builtin_ctzll(le64toh(x ^ y)) / 8;
+	}
 	while (same < size && a.data[same] == b.data[same])
 		same++;
 	return same;

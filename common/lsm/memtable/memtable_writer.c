@@ -125,6 +125,7 @@ memtable_writer_close(struct memtable_writer *writer)
 	if (writer == NULL)
 		return;
 	file_unmap(writer->base, writer->size_bytes);
+	memtable_tiers_deinit(&writer->tiers);
 	mem_free(writer);
 }
 
@@ -132,7 +133,9 @@ bool
 memtable_writer_fits(const struct memtable_writer *writer, size_t entries,
     size_t bytes, size_t ranges)
 {
-	size_t free_bytes = writer->tiers.high - writer->low;
+	/* What merges are yet to write is as good as taken. */
+	size_t free_bytes =
+	    writer->tiers.high - writer->low - writer->tiers.due_bytes;
 	size_t keys = writer->stats.key_count;
 
 	if (writer->stats.range_count > 0 &&
@@ -335,7 +338,8 @@ memtable_writer_reader(struct memtable_writer *writer)
 const struct memtable_stats *
 memtable_writer_stats(struct memtable_writer *writer)
 {
-	writer->stats.free_bytes = writer->tiers.high - writer->low;
+	writer->stats.free_bytes =
+	    writer->tiers.high - writer->low - writer->tiers.due_bytes;
 	writer->stats.used_bytes =
 	    writer->size_bytes - writer->used_fixed - writer->stats.free_bytes;
 	return &writer->stats;
