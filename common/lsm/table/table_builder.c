@@ -305,6 +305,8 @@ flush(struct table_builder *builder, size_t size, struct error *err)
 	if (file_write_at(builder->file, builder->written,
 		slice_of(out->data, size), err) != STATUS_OK)
 		return error_wrap(err, "build table");
+	/* The disk works meanwhile: the sync at the end has little to do. */
+	file_write_out(builder->file, builder->written, size);
 	builder->written += size;
 	memmove(out->data, out->data + size, out->end - size);
 	out->end -= size;
