@@ -668,8 +668,9 @@ on_batch_reply(struct gate *gate, enum status status, struct slice payload)
 		    gate, batch, gate_batch_first_other(batch), status, reason);
 		break;
 	case STATUS_CORRUPT:
+	case STATUS_IO:
 		gate_move(gate, GATE_IDLE);
-		/* One group needs what is damaged: by halves it is found. */
+		/* One group needs what nobody can read: halving finds it. */
 		on_refused_in_part(
 		    gate, batch, (batch->group_count + 1) / 2, status, reason);
 		break;

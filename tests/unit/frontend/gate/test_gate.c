@@ -418,27 +418,34 @@ full_disk_is_told_at_once(void)
 	fixture_deinit(&fixture);
 }
 
-/* Also how a batch of deletes and others is taken apart when space is short. */
+/* A batch of deletes and others is taken apart in the same way. */
 static void
-one_group_that_needs_what_is_damaged_fails_alone(void)
+check_one_that_cannot_be_read(enum status refusal)
 {
 	struct fixture fixture;
 
 	fixture_init(&fixture, LONG_MS, 1 << 20);
 	sink_start(&fixture.sink);
-	fixture.sink.refusal = STATUS_CORRUPT;
+	fixture.sink.refusal = refusal;
 	/* All four, the first two, the first. */
 	sink_script(&fixture.sink, DEED_REFUSE, 3);
 	submit(&fixture, 4);
 	await_all(&fixture);
 	CU_ASSERT_EQUAL(fixture.outcomes[0], GATE_NOT_APPLIED);
-	CU_ASSERT_EQUAL(fixture.statuses[0], STATUS_CORRUPT);
+	CU_ASSERT_EQUAL(fixture.statuses[0], refusal);
 	CU_ASSERT_STRING_EQUAL(fixture.reason, "no, because");
 	for (int i = 1; i < 4; i++)
 		CU_ASSERT_EQUAL(fixture.outcomes[i], GATE_JUDGED);
 	CU_ASSERT_EQUAL(fixture.sink.batches, 5);
 	CU_ASSERT_EQUAL(fixture.sink.applied_count, 3);
 	fixture_deinit(&fixture);
+}
+
+static void
+one_group_that_needs_what_is_damaged_fails_alone(void)
+{
+	check_one_that_cannot_be_read(STATUS_CORRUPT);
+	check_one_that_cannot_be_read(STATUS_IO);
 }
 
 static void
@@ -452,7 +459,7 @@ answer_that_makes_no_sense_is_unknown(void)
 	submit(&fixture, 1);
 	await_all(&fixture);
 	CU_ASSERT_EQUAL(fixture.outcomes[0], GATE_UNKNOWN);
-	fixture.sink.refusal = STATUS_IO;
+	fixture.sink.refusal = STATUS_TIMEOUT;
 	sink_script(&fixture.sink, DEED_REFUSE, 1);
 	submit(&fixture, 1);
 	await_all(&fixture);
