@@ -115,21 +115,6 @@ check_manifest(struct check *check)
 	apply_close(apply);
 }
 
-/* Whether the manifest and the table itself say the same. */
-static bool
-summaries_agree(const struct table_summary *a, const struct table_summary *b)
-{
-	struct buffer bytes[2] = {{0}, {0}};
-	bool same;
-
-	table_summary_encode(a, &bytes[0]);
-	table_summary_encode(b, &bytes[1]);
-	same = slice_equal(buffer_slice(&bytes[0]), buffer_slice(&bytes[1]));
-	buffer_deinit(&bytes[0]);
-	buffer_deinit(&bytes[1]);
-	return same;
-}
-
 static enum status
 verify_guarded(void *context, struct error *err)
 {
@@ -157,7 +142,7 @@ check_table(
 	    bus_guard_run(verify_guarded, reader, &err) != STATUS_OK)
 		find(check, true, "%s", shorten(check, &err));
 	else if (known != NULL &&
-	    !summaries_agree(known, table_reader_summary(reader)))
+	    !table_summary_equal(known, table_reader_summary(reader)))
 		find(check, true, "%s: it is not what the manifest says",
 		    data_folder_short(folder, path));
 	else

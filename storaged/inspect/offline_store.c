@@ -45,16 +45,7 @@ describe(const struct offline_store *store)
 	for (size_t i = store->memtable_count; i-- > 0;)
 		view_description_add_memtable(
 		    &description, memtable_writer_number(store->memtables[i]));
-	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
-		const struct level *level = &store->catalog.levels[i];
-
-		for (size_t t = 0; t < level->count; t++) {
-			struct view_table table =
-			    view_table_of(&level->tables[t]->summary, i);
-
-			view_description_add_table(&description, &table);
-		}
-	}
+	catalog_describe(&store->catalog, &description);
 	return description;
 }
 

@@ -207,20 +207,6 @@ say_missing(struct repair *repair, const struct table_file *table)
 	    repair, table->summary.number, table->summary.range_count > 0);
 }
 
-static bool
-same_summary(const struct table_summary *a, const struct table_summary *b)
-{
-	struct buffer bytes[2] = {{0}, {0}};
-	bool same;
-
-	table_summary_encode(a, &bytes[0]);
-	table_summary_encode(b, &bytes[1]);
-	same = slice_equal(buffer_slice(&bytes[0]), buffer_slice(&bytes[1]));
-	buffer_deinit(&bytes[0]);
-	buffer_deinit(&bytes[1]);
-	return same;
-}
-
 /* Looks at one table of the catalog; *keep says whether it stays as it is. */
 static enum status
 judge_table(struct repair *repair, const struct table_file *table, bool *keep,
@@ -240,8 +226,8 @@ judge_table(struct repair *repair, const struct table_file *table, bool *keep,
 		return STATUS_OK;
 	}
 	if (open_sound(repair, number, 0, &reader, &found) == STATUS_OK) {
-		*keep =
-		    same_summary(&table->summary, table_reader_summary(reader));
+		*keep = table_summary_equal(
+		    &table->summary, table_reader_summary(reader));
 		table_reader_close(reader);
 		if (*keep)
 			return STATUS_OK;

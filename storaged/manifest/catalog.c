@@ -5,6 +5,8 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/lsm/view/view.h"
+#include "common/lsm/view/view_description.h"
 
 void
 catalog_deinit(struct catalog *catalog)
@@ -140,6 +142,22 @@ catalog_remove(struct catalog *catalog, uint64_t number)
 		}
 	}
 	return NULL;
+}
+
+void
+catalog_describe(
+    const struct catalog *catalog, struct view_description *description)
+{
+	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
+		const struct level *level = &catalog->levels[i];
+
+		for (size_t t = 0; t < level->count; t++) {
+			struct view_table table =
+			    view_table_of(&level->tables[t]->summary, i);
+
+			view_description_add_table(description, &table);
+		}
+	}
 }
 
 size_t

@@ -19,6 +19,8 @@
 #include "common/base/status.h"
 #include "storaged/manifest/table_file.h"
 
+struct view_description;
+
 #define LEVEL_COUNT 7
 
 struct level {
@@ -68,6 +70,10 @@ catalog_find(const struct catalog *catalog, uint64_t number);
 
 /* Removes table `number` and gives it to the caller; NULL if not there. */
 struct table_file *catalog_remove(struct catalog *catalog, uint64_t number);
+
+/* Adds all tables to the description of a view. */
+void catalog_describe(
+    const struct catalog *catalog, struct view_description *description);
 
 size_t catalog_table_count(const struct catalog *catalog);
 uint64_t catalog_bytes(const struct catalog *catalog);

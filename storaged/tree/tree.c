@@ -127,16 +127,7 @@ describe(const struct tree *tree)
 	for (size_t i = tree->frozen_count; i-- > 0;)
 		view_description_add_memtable(&description,
 		    memtable_writer_number(tree->frozen[i].memtable));
-	for (unsigned i = 0; i < LEVEL_COUNT; i++) {
-		const struct level *level = &tree->catalog.levels[i];
-
-		for (size_t t = 0; t < level->count; t++) {
-			struct view_table table =
-			    view_table_of(&level->tables[t]->summary, i);
-
-			view_description_add_table(&description, &table);
-		}
-	}
+	catalog_describe(&tree->catalog, &description);
 	return description;
 }
 

@@ -141,6 +141,21 @@ table_summary_encode(const struct table_summary *summary, struct buffer *out)
 	buffer_append_slice(out, buffer_slice(&summary->last_key));
 }
 
+bool
+table_summary_equal(
+    const struct table_summary *a, const struct table_summary *b)
+{
+	struct buffer bytes[2] = {{0}, {0}};
+	bool same;
+
+	table_summary_encode(a, &bytes[0]);
+	table_summary_encode(b, &bytes[1]);
+	same = slice_equal(buffer_slice(&bytes[0]), buffer_slice(&bytes[1]));
+	buffer_deinit(&bytes[0]);
+	buffer_deinit(&bytes[1]);
+	return same;
+}
+
 enum status
 table_summary_decode(
     struct slice bytes, struct table_summary *out, struct error *err)

@@ -65,6 +65,10 @@ void table_summary_deinit(struct table_summary *summary);
 void
 table_summary_encode(const struct table_summary *summary, struct buffer *out);
 
+/* Whether their stored forms are the same. */
+bool table_summary_equal(
+    const struct table_summary *a, const struct table_summary *b);
+
 /*
  * Reads the stored form; all of `bytes` must be used. Number and size are not
  * in it. On failure (STATUS_CORRUPT) *out is empty.
