@@ -77,7 +77,6 @@ $(call bench_program,bench_memtable,common/lsm/memtable)
 $(call bench_program,bench_view,common/lsm/view tests/support)
 $(call bench_program,bench_table,common/lsm/table)
 
-bench-programs: $(BENCH_PROGRAMS)
 test-programs: $(TEST_PROGRAMS)
 
 # The engines that ours is measured beside, as far as they are installed.
@@ -88,6 +87,8 @@ SYSLIBS_peers := $(addprefix -l,$(PEERS))
 $(call bench_program,bench_engine,storaged peers,$(patsubst \
     %,tests/bench/engine/%.c,folder histogram ours row sample scale store trace \
     usage worker $(PEERS)))
+
+bench-programs: $(BENCH_PROGRAMS)
 
 bench: deps-bench ## a node beside Redis and nginx: medians and ratios
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
