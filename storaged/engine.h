@@ -50,7 +50,8 @@ struct engine_options {
 	size_t memtable_bytes; /* 10 MB */
 	uint64_t table_bytes_max; /* 4 memtables, at least 8 MiB */
 	uint64_t level1_bytes_max; /* 8 memtables, at least 64 MiB */
-	uint64_t journal_segment_bytes; /* 2 memtables, 4 to 64 MiB */
+	/* 2 memtables, from 4 MiB to 64, or, synced always, to 8. */
+	uint64_t journal_segment_bytes;
 	uint64_t manifest_bytes_min; /* 1 MiB; a shorter one is not renewed */
 	size_t block_bytes; /* as table_builder.h has it */
 	size_t cache_bytes; /* 32 MiB of decompressed blocks */

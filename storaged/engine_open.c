@@ -14,6 +14,7 @@
 
 #define MIB ((uint64_t)1 << 20)
 #define JOURNAL_SEGMENT_UNIT 4096
+#define SPARES_MAX 16
 
 _Static_assert(ENGINE_LEVEL_COUNT == LEVEL_COUNT, "one number of levels");
 
@@ -46,10 +47,15 @@ fill_defaults(struct engine_options *options)
 	if (options->level1_bytes_max == 0)
 		options->level1_bytes_max =
 		    within(8 * options->memtable_bytes, 64 * MIB, UINT64_MAX);
+	/*
+	 * Synced segments are written twice, the first time with zeroes, and
+	 * that keeps syncs waiting: not much of it at a time, and little for
+	 * a store that takes little.
+	 */
 	segment_bytes = options->journal_segment_bytes;
 	if (segment_bytes == 0)
-		segment_bytes =
-		    within(2 * options->memtable_bytes, 4 * MIB, 64 * MIB);
+		segment_bytes = within(2 * options->memtable_bytes, 4 * MIB,
+		    options->sync == ENGINE_SYNC_ALWAYS ? 8 * MIB : 64 * MIB);
 	options->journal_segment_bytes =
 	    segment_bytes / JOURNAL_SEGMENT_UNIT * JOURNAL_SEGMENT_UNIT;
 	if (options->manifest_bytes_min == 0)
@@ -215,6 +221,15 @@ on_record(void *context, uint64_t first_sequence, uint32_t count,
 	return STATUS_OK;
 }
 
+/* A flush gives up as many segments as two memtables filled, or fewer. */
+static unsigned
+journal_spares_max(const struct engine_options *options)
+{
+	return (unsigned)within(
+	    2 * options->memtable_bytes / options->journal_segment_bytes, 2,
+	    SPARES_MAX);
+}
+
 static enum status
 recover(struct engine *engine, struct error *err)
 {
@@ -229,7 +244,7 @@ recover(struct engine *engine, struct error *err)
 	    .store_id = options->store_id,
 	    .shard = options->shard,
 	    .segment_bytes = options->journal_segment_bytes,
-	    .spares_max = 2,
+	    .spares_max = journal_spares_max(options),
 	    .mapped = options->sync != ENGINE_SYNC_ALWAYS,
 	    .helped = !options->without_threads,
 	};
