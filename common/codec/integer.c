@@ -1,25 +1,30 @@
 #include "common/codec/integer.h"
 
 bool
-varint_take(struct slice *input, uint64_t *out)
+varint_take_long(struct slice *input, uint64_t *out)
 {
+	const uint8_t *next = input->data;
+	size_t left =
+	    input->size < VARINT_BYTES_MAX ? input->size : VARINT_BYTES_MAX;
 	uint64_t value = 0;
+	unsigned shift = 0;
 
-	for (size_t i = 0; i < input->size && i < VARINT_BYTES_MAX; i++) {
-		uint8_t byte = input->data[i];
+	for (; left > 0; left--, shift += 7) {
+		uint8_t byte = *next++;
 
-		/* The tenth byte has room for one bit of the sixty-four. */
-		if (i == VARINT_BYTES_MAX - 1 && byte > 1)
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte >= 0x80)
+			continue;
+		/*
+		 * A last byte of zero is one too many, and the tenth has room
+		 * for one bit of the sixty-four.
+		 */
+		if ((byte == 0 && shift > 0) || (shift == 63 && byte > 1))
 			return false;
-		value |= (uint64_t)(byte & 0x7f) << (7 * i);
-		if ((byte & 0x80) == 0) {
-			if (byte == 0 && i > 0)
-				return false;
-			*out = value;
-			input->data += i + 1;
-			input->size -= i + 1;
-			return true;
-		}
+		*out = value;
+		input->data = next;
+		input->size -= shift / 7 + 1;
+		return true;
 	}
 	return false;
 }

@@ -23,7 +23,9 @@
 #include "common/command/command.h"
 #include "common/command/limits.h"
 
-#define BATCH_HEADER_BYTES 56u
+/* Of the bytes before the first command. */
+#define BATCH_HEADER_BYTES_MIN 7u
+#define BATCH_HEADER_BYTES_MAX 25u
 
 enum batch_kind {
 	BATCH_TICK, /* the sink's own: only carries the time */
@@ -50,6 +52,7 @@ struct batch {
 	bool reads; /* some command reads the store */
 	size_t data_bytes; /* keys and values, ranges not included */
 	struct slice bytes; /* the whole encoding */
+	struct slice commands; /* the end of it */
 };
 
 /*
@@ -59,7 +62,7 @@ struct batch {
 enum status batch_decode(
     struct slice bytes, struct batch *out, struct error *err) MUST_CHECK;
 
-/* Sets the time in the encoded batch `bytes`, which is at least a header. */
+/* Sets the time, at most STAMP_MS_MAX, in an encoded batch. */
 void batch_set_stamp(uint8_t *bytes, uint64_t stamp_ms);
 
 /* A place between two commands of a decoded batch; a plain value. */
@@ -85,7 +88,8 @@ bool batch_adds(const struct batch *batch, uint64_t now_ms);
 
 /* Builds batches one after the other in the same memory. Zeroed: empty. */
 struct batch_builder {
-	struct buffer buffer;
+	struct buffer buffer; /* room for a header, then the commands */
+	size_t start; /* of the header in it, once finished */
 	uint32_t group_count;
 	uint32_t command_count;
 	uint32_t range_count;
@@ -125,10 +129,16 @@ void batch_builder_add_rest(struct batch_builder *builder,
 
 /*
  * Completes the batch, with no group open; a tick or a registration has no
- * groups. The bytes are borrowed until the next call with this builder. Taking
- * `builder->buffer` and zeroing the builder takes them over.
+ * groups. The bytes are borrowed until the next call that changes the builder.
+ * It may be completed again, as one of another number or writer.
  */
 struct slice batch_builder_finish(struct batch_builder *builder,
     const struct batch_origin *origin, uint64_t stamp_ms);
+
+/* What it was completed to; borrowed alike. */
+struct slice batch_builder_bytes(const struct batch_builder *builder);
+
+/* The bytes of the commands gathered so far. */
+size_t batch_builder_commands_bytes(const struct batch_builder *builder);
 
 #endif

@@ -6,47 +6,28 @@
 #ifndef COMMON_COMMAND_BATCH_FORMAT_H
 #define COMMON_COMMAND_BATCH_FORMAT_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "common/command/command.h"
-
 #define BATCH_VERSION 1
 
-#define BATCH_OFFSET_VERSION 0
-#define BATCH_OFFSET_ZERO 1
-#define BATCH_ZERO_BYTES 3
-#define BATCH_OFFSET_SIZE 4
-#define BATCH_OFFSET_WRITER 8
-#define BATCH_OFFSET_NUMBER 24
-#define BATCH_OFFSET_ANSWERED 32
-#define BATCH_OFFSET_STAMP 40
-#define BATCH_OFFSET_GROUPS 48
-#define BATCH_OFFSET_COMMANDS 52
+/* The first byte: version, kind, and how many batches are not answered. */
+#define BATCH_OFFSET_HEAD 0
+#define BATCH_HEAD_VERSION 0x07u
+#define BATCH_HEAD_KIND 0x18u
+#define BATCH_HEAD_KIND_SHIFT 3
+#define BATCH_HEAD_BEFORE_SHIFT 5
 
-#define COMMAND_HEADER_BYTES 8
-#define COMMAND_OFFSET_HEAD 0
-#define COMMAND_OFFSET_KEY_SIZE 2
-#define COMMAND_OFFSET_VALUE_SIZE 4
+#define BATCH_OFFSET_STAMP 1
+#define BATCH_OFFSET_WRITER 7
+#define BATCH_OFFSET_NUMBER 15
 
-/* The head: operation, end of group, enum command_flag. */
-#define COMMAND_HEAD_OP 0x0007u
-#define COMMAND_HEAD_GROUP_END 0x0008u
-#define COMMAND_HEAD_FLAGS 0x7ff0u
+/* The first byte of a command: operation, end of group, flags follow. */
+#define COMMAND_HEAD_OP 0x07u
+#define COMMAND_HEAD_GROUP_END 0x08u
+#define COMMAND_HEAD_FLAGS 0x10u
+#define COMMAND_HEAD_ZERO 0xe0u
 
-/* Each number that stands behind the value. */
-#define COMMAND_NUMBER_BYTES 8u
-
-/* The bytes of the numbers that a command with this head has. */
-static inline size_t
-command_number_bytes(uint32_t head)
-{
-	uint32_t expiry = COMMAND_EXPIRY_RELATIVE | COMMAND_EXPIRY_ABSOLUTE;
-	unsigned count = (head & COMMAND_IF_SEQUENCE) != 0 ? 1 : 0;
-
-	count += (head & expiry) != 0 ? 1 : 0;
-	count += (head & COMMAND_HEAD_OP) == COMMAND_INCREMENT ? 1 : 0;
-	return count * COMMAND_NUMBER_BYTES;
-}
+/* The two bytes of flags are enum command_flag without its four low bits. */
+#define COMMAND_FLAGS_BYTES 2u
+#define COMMAND_FLAGS_SHIFT 4
+#define COMMAND_FLAGS_MAX 0x07ffu
 
 #endif

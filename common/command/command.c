@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 
+#include "common/codec/integer.h"
 #include "common/command/batch_format.h"
 #include "common/command/limits.h"
 
@@ -100,6 +101,18 @@ check_sizes(const struct command *command, struct error *err)
 size_t
 command_size(const struct command *command)
 {
-	return COMMAND_HEADER_BYTES + command->key.size + command->value.size +
-	    command_number_bytes(command->op | command->flags);
+	size_t size = 1 + varint_size(command->key.size) + command->key.size +
+	    command->value.size;
+
+	if (command->flags != 0)
+		size += COMMAND_FLAGS_BYTES;
+	if (command_has_value(command->op))
+		size += varint_size(command->value.size);
+	if ((command->flags & COMMAND_IF_SEQUENCE) != 0)
+		size += varint_size(command->sequence);
+	if ((command->flags & EXPIRY) != 0)
+		size += varint_size(zigzag_encode(command->expiry_ms));
+	if (command->op == COMMAND_INCREMENT)
+		size += varint_size(zigzag_encode(command->delta));
+	return size;
 }

@@ -14,6 +14,7 @@
 #ifndef COMMON_COMMAND_COMMAND_H
 #define COMMON_COMMAND_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -77,6 +78,13 @@ struct command {
  */
 enum status
 command_check(const struct command *command, struct error *err) MUST_CHECK;
+
+/* Whether a command of that kind has a value, or the end of a range. */
+static inline bool
+command_has_value(enum command_op op)
+{
+	return op == COMMAND_PUT || op == COMMAND_DELETE_RANGE;
+}
 
 /* The bytes that the command takes in a batch. */
 size_t command_size(const struct command *command);

@@ -38,7 +38,14 @@
 /* Times are milliseconds since 1970; later deadlines become this one. */
 #define TIME_MS_MAX ((uint64_t)INT64_MAX)
 
-#define WRITER_ID_BYTES 16u
+/* The time of a batch: 48 bits, which last to the year 10889. */
+#define STAMP_MS_MAX (((uint64_t)1 << 48) - 1)
+
+/*
+ * Random, and not to be that of another of the writers known, 1024 at most: 64
+ * bits are the same once in 10^16 registrations.
+ */
+#define WRITER_ID_BYTES 8u
 
 /*
  * Not of the format, but of a frontend's memory: requests larger than the

@@ -11,18 +11,6 @@ static enum status
 decode_header(struct slice bytes, struct reply *out, struct error *err);
 static enum status check_groups(const struct reply *reply, struct error *err);
 
-static uint64_t
-zigzag(int64_t value)
-{
-	return ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t
-zigzag_back(uint64_t value)
-{
-	return (int64_t)((value >> 1) ^ (0 - (value & 1)));
-}
-
 enum status
 reply_decode(struct slice bytes, struct reply *out, struct error *err)
 {
@@ -125,7 +113,7 @@ take_command(struct slice *rest, uint8_t head, struct reply_command *out)
 	if (out->has_integer) {
 		if (!varint_take(rest, &number))
 			return false;
-		out->integer = zigzag_back(number);
+		out->integer = zigzag_decode(number);
 	}
 	if ((flags & REPLY_DEADLINE) != 0)
 		return varint_take(rest, &out->deadline_ms) &&
@@ -283,7 +271,7 @@ reply_builder_add(
 		buffer_append_slice(buffer, command->old);
 	}
 	if (command->has_integer)
-		append_varint(buffer, zigzag(command->integer));
+		append_varint(buffer, zigzag_encode(command->integer));
 	if (command->deadline_ms != 0)
 		append_varint(buffer, command->deadline_ms);
 }
@@ -306,7 +294,8 @@ reply_command_bytes(const struct reply_command *command)
 	size_t old_bytes = varint_size(command->old.size) + command->old.size;
 
 	return 1 + (command->has_old ? old_bytes : 0) +
-	    (command->has_integer ? varint_size(zigzag(command->integer)) : 0) +
+	    (command->has_integer ? varint_size(zigzag_encode(command->integer))
+				  : 0) +
 	    (command->deadline_ms != 0 ? varint_size(command->deadline_ms) : 0);
 }
 

@@ -161,8 +161,8 @@ change_segment(struct journal *journal, size_t payload_bytes, struct error *err)
 {
 	const struct journal_options *options = &journal->options;
 	struct journal_segment_header header = journal->writer.header;
-	uint64_t wanted =
-	    JOURNAL_SEGMENT_HEADER_BYTES + journal_record_bytes(payload_bytes);
+	uint64_t wanted = JOURNAL_SEGMENT_HEADER_BYTES +
+	    JOURNAL_RECORD_HEADER_BYTES_MAX + payload_bytes;
 	char path[PATH_BYTES_MAX];
 	struct file *file;
 	enum status status;

@@ -15,14 +15,27 @@ enum {
 	SEGMENT_FIRST = 40,
 	SEGMENT_SIZE = 48,
 	SEGMENT_CHECKSUM = 56,
-
-	RECORD_PAYLOAD_BYTES = 0,
-	RECORD_COUNT = 4,
-	RECORD_FIRST = 8,
-	RECORD_DURABLE = 16,
-	RECORD_HEADER_CHECKSUM = 20,
-	RECORD_PAYLOAD_CHECKSUM = 24,
 };
+
+/*
+ * The first number of a record: the payload's size behind these bits.
+ */
+enum {
+	HEAD_COUNT = 1, /* a count follows; else it is COUNT_USUAL */
+	/* What was on disk of the segment: all before the record, or */
+	HEAD_DURABLE = 2, /* a number follows: so many units */
+	HEAD_UNSYNCED = 4, /* a number follows: all but so many bytes */
+	HEAD_BITS = 3,
+};
+
+/* That of a batch with one command. */
+#define COUNT_USUAL 2u
+
+/* Less than any record has, so that rounding down moves behind none. */
+#define DURABLE_UNIT 8u
+
+#define CHECK_BYTES 2u
+#define CHECKSUM_BYTES 8u
 
 uint64_t
 journal_segment_header_encode(uint8_t bytes[JOURNAL_SEGMENT_HEADER_BYTES],
@@ -61,52 +74,120 @@ journal_segment_header_decode(const uint8_t bytes[JOURNAL_SEGMENT_HEADER_BYTES],
 	return true;
 }
 
-/* The offset goes in, so that a block written to a wrong place is noticed. */
-static uint32_t
-header_checksum(const uint8_t *bytes, uint64_t seed, uint64_t offset)
-{
-	return checksum32(
-	    slice_of(bytes, RECORD_HEADER_CHECKSUM), seed + offset);
-}
-
-void
-journal_record_header_encode(uint8_t bytes[JOURNAL_RECORD_HEADER_BYTES],
-    struct journal_record_header *header, struct slice payload, uint64_t seed,
+/*
+ * The offset goes in, so that a block written to a wrong place is noticed. The
+ * low bits stand behind the header; all of them seed the payload's checksum,
+ * which so covers the header, too.
+ */
+static uint64_t
+header_hash(const uint8_t *bytes, size_t size, const struct journal_base *base,
     uint64_t offset)
 {
+	return checksum64(slice_of(bytes, size), base->seed + offset);
+}
+
+size_t
+journal_record_header_encode(uint8_t bytes[JOURNAL_RECORD_HEADER_BYTES_MAX],
+    const struct journal_record_header *record, struct slice payload,
+    const struct journal_base *base, uint64_t offset)
+{
+	uint64_t unsynced = offset - record->durable_bytes;
+	uint64_t units = record->durable_bytes / DURABLE_UNIT;
+	uint64_t head = (uint64_t)payload.size << HEAD_BITS;
+	size_t size;
+	uint64_t hash;
+
 	CHECK(payload.size > 0 && payload.size <= UINT32_MAX);
-	CHECK(header->count > 0);
-	header->payload_bytes = (uint32_t)payload.size;
-	header->payload_checksum = checksum64(payload, seed + offset);
-	u32_store(bytes + RECORD_PAYLOAD_BYTES, header->payload_bytes);
-	u32_store(bytes + RECORD_COUNT, header->count);
-	u64_store(bytes + RECORD_FIRST, header->first_sequence);
-	u32_store(bytes + RECORD_DURABLE, header->durable_bytes);
-	u32_store(bytes + RECORD_HEADER_CHECKSUM,
-	    header_checksum(bytes, seed, offset));
-	u64_store(bytes + RECORD_PAYLOAD_CHECKSUM, header->payload_checksum);
+	CHECK(record->count > 0);
+	CHECK(record->durable_bytes <= offset);
+	CHECK(record->first_sequence >= base->first_sequence);
+	head |= record->count == COUNT_USUAL ? 0 : HEAD_COUNT;
+	if (unsynced > 0)
+		head |= units < unsynced ? HEAD_DURABLE : HEAD_UNSYNCED;
+	size = varint_store(bytes, head);
+	if ((head & HEAD_COUNT) != 0)
+		size += varint_store(bytes + size, record->count);
+	size += varint_store(
+	    bytes + size, record->first_sequence - base->first_sequence);
+	if (unsynced > 0)
+		size += varint_store(
+		    bytes + size, units < unsynced ? units : unsynced);
+	hash = header_hash(bytes, size, base, offset);
+	u16_store(bytes + size, (uint16_t)hash);
+	size += CHECK_BYTES;
+	u64_store(bytes + size, checksum64(payload, hash));
+	return size + CHECKSUM_BYTES;
 }
 
-bool
-journal_record_header_decode(const uint8_t bytes[JOURNAL_RECORD_HEADER_BYTES],
-    uint64_t seed, uint64_t offset, struct journal_record_header *header)
+/* Takes the numbers in front; false if they make no sense. */
+static bool
+take_numbers(struct slice *input, const struct journal_base *base,
+    uint64_t offset, struct journal_record_header *record)
 {
-	header->payload_bytes = u32_load(bytes + RECORD_PAYLOAD_BYTES);
-	header->count = u32_load(bytes + RECORD_COUNT);
-	if (header->payload_bytes == 0 || header->count == 0 ||
-	    u32_load(bytes + RECORD_HEADER_CHECKSUM) !=
-		header_checksum(bytes, seed, offset))
+	uint64_t count = COUNT_USUAL;
+	uint64_t durable = 0;
+	uint64_t sequence;
+	uint64_t head;
+
+	if (!varint_take(input, &head) || head >> HEAD_BITS == 0 ||
+	    head >> HEAD_BITS > UINT32_MAX ||
+	    ((head & HEAD_COUNT) != 0 &&
+		(!varint_take(input, &count) || count == 0 ||
+		    count > UINT32_MAX)) ||
+	    !varint_take(input, &sequence) ||
+	    sequence > UINT64_MAX - base->first_sequence)
 		return false;
-	header->first_sequence = u64_load(bytes + RECORD_FIRST);
-	header->durable_bytes = u32_load(bytes + RECORD_DURABLE);
-	header->payload_checksum = u64_load(bytes + RECORD_PAYLOAD_CHECKSUM);
-	return header->first_sequence > 0 &&
-	    header->first_sequence <= UINT64_MAX - header->count;
+	if ((head & (HEAD_DURABLE | HEAD_UNSYNCED)) != 0 &&
+	    !varint_take(input, &durable))
+		return false;
+	switch (head & (HEAD_DURABLE | HEAD_UNSYNCED)) {
+	case HEAD_DURABLE:
+		if (durable > offset / DURABLE_UNIT)
+			return false;
+		durable *= DURABLE_UNIT;
+		break;
+	default: /* HEAD_UNSYNCED, or the same with nothing unsynced */
+		if (durable > offset)
+			return false;
+		durable = offset - durable;
+		break;
+	case HEAD_DURABLE | HEAD_UNSYNCED:
+		return false;
+	}
+	record->payload_bytes = (uint32_t)(head >> HEAD_BITS);
+	record->count = (uint32_t)count;
+	record->first_sequence = base->first_sequence + sequence;
+	record->durable_bytes = (uint32_t)durable;
+	return record->first_sequence > 0 &&
+	    record->first_sequence <= UINT64_MAX - count;
 }
 
 bool
-journal_record_payload_is_intact(const struct journal_record_header *header,
-    struct slice payload, uint64_t seed, uint64_t offset)
+journal_record_header_decode(struct slice bytes,
+    const struct journal_base *base, uint64_t offset,
+    struct journal_record_header *record)
 {
-	return checksum64(payload, seed + offset) == header->payload_checksum;
+	struct slice input = bytes;
+	uint64_t hash;
+	size_t size;
+
+	if (!take_numbers(&input, base, offset, record) ||
+	    input.size < CHECK_BYTES + CHECKSUM_BYTES)
+		return false;
+	size = bytes.size - input.size;
+	hash = header_hash(bytes.data, size, base, offset);
+	if (u16_load(input.data) != (uint16_t)hash)
+		return false;
+	record->payload_seed = hash;
+	record->payload_checksum = u64_load(input.data + CHECK_BYTES);
+	record->header_bytes = (uint32_t)(size + CHECK_BYTES + CHECKSUM_BYTES);
+	return true;
+}
+
+bool
+journal_record_payload_is_intact(
+    const struct journal_record_header *record, struct slice payload)
+{
+	return checksum64(payload, record->payload_seed) ==
+	    record->payload_checksum;
 }

@@ -8,6 +8,7 @@
 #define COMMON_JOURNAL_JOURNAL_FORMAT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/slice.h"
@@ -15,7 +16,7 @@
 #define JOURNAL_FORMAT_VERSION 1
 #define JOURNAL_PAGE_BYTES 4096
 #define JOURNAL_SEGMENT_HEADER_BYTES 64
-#define JOURNAL_RECORD_HEADER_BYTES 32
+#define JOURNAL_RECORD_HEADER_BYTES_MAX 36
 #define JOURNAL_FORMAT_STORE_ID_BYTES 16
 
 struct journal_segment_header {
@@ -27,19 +28,29 @@ struct journal_segment_header {
 	uint64_t size_bytes;
 };
 
+/* What the records of a segment are written against. */
+struct journal_base {
+	uint64_t seed;
+	uint64_t first_sequence; /* of the segment */
+};
+
 struct journal_record_header {
 	uint32_t payload_bytes;
 	uint32_t count;
 	uint64_t first_sequence;
-	uint32_t durable_bytes; /* of this segment, when it was written */
+	/* Of this segment, when it was written; rounded down when decoded. */
+	uint32_t durable_bytes;
+	/* Set by decoding: */
+	uint32_t header_bytes;
+	uint64_t payload_seed;
 	uint64_t payload_checksum;
 };
 
-/* Bytes of a record with its header, up to where the next one begins. */
+/* Bytes of a decoded record, up to where the next one begins. */
 static inline uint64_t
-journal_record_bytes(uint64_t payload_bytes)
+journal_record_bytes(const struct journal_record_header *record)
 {
-	return JOURNAL_RECORD_HEADER_BYTES + ((payload_bytes + 7) & ~7ULL);
+	return (uint64_t)record->header_bytes + record->payload_bytes;
 }
 
 static inline uint64_t
@@ -58,17 +69,22 @@ bool
 journal_segment_header_decode(const uint8_t bytes[JOURNAL_SEGMENT_HEADER_BYTES],
     struct journal_segment_header *header, uint64_t *seed);
 
-/* `payload` follows the header at offset + JOURNAL_RECORD_HEADER_BYTES. */
-void journal_record_header_encode(uint8_t bytes[JOURNAL_RECORD_HEADER_BYTES],
-    struct journal_record_header *header, struct slice payload, uint64_t seed,
-    uint64_t offset);
+/*
+ * Encodes the header of a record that begins at `offset`; `payload` follows it
+ * without a gap. Of `record` the count, the sequence and the durable bytes are
+ * used, these at most `offset`. Returns the header's bytes.
+ */
+size_t
+journal_record_header_encode(uint8_t bytes[JOURNAL_RECORD_HEADER_BYTES_MAX],
+    const struct journal_record_header *record, struct slice payload,
+    const struct journal_base *base, uint64_t offset);
 
-bool
-journal_record_header_decode(const uint8_t bytes[JOURNAL_RECORD_HEADER_BYTES],
-    uint64_t seed, uint64_t offset, struct journal_record_header *header);
+/* `bytes` begin with the record, and may end anywhere behind its header. */
+bool journal_record_header_decode(struct slice bytes,
+    const struct journal_base *base, uint64_t offset,
+    struct journal_record_header *record);
 
-bool
-journal_record_payload_is_intact(const struct journal_record_header *header,
-    struct slice payload, uint64_t seed, uint64_t offset);
+bool journal_record_payload_is_intact(
+    const struct journal_record_header *record, struct slice payload);
 
 #endif

@@ -7,9 +7,9 @@
 
 enum status
 journal_reader_init(struct journal_reader *reader, struct file *file,
-    uint64_t seed, struct error *err)
+    const struct journal_base *base, struct error *err)
 {
-	*reader = (struct journal_reader){.file = file, .seed = seed};
+	*reader = (struct journal_reader){.file = file, .base = *base};
 	return file_size(file, &reader->size_bytes, err);
 }
 
@@ -67,51 +67,57 @@ journal_reader_at(struct journal_reader *reader, uint64_t offset,
 	found->place = JOURNAL_PLACE_NONE;
 	found->offset = offset;
 	found->payload = SLICE_EMPTY;
-	if (look(reader, offset, JOURNAL_RECORD_HEADER_BYTES, &bytes, err) !=
-	    STATUS_OK)
+	if (look(reader, offset, JOURNAL_RECORD_HEADER_BYTES_MAX, &bytes,
+		err) != STATUS_OK)
 		return err->code;
-	if (bytes.size < JOURNAL_RECORD_HEADER_BYTES ||
-	    !journal_record_header_decode(
-		bytes.data, reader->seed, offset, &found->record))
+	if (!journal_record_header_decode(
+		bytes, &reader->base, offset, &found->record))
 		return STATUS_OK;
 	found->place = JOURNAL_PLACE_HEADER;
-	if (found->record.payload_bytes >
-	    reader->size_bytes - offset - JOURNAL_RECORD_HEADER_BYTES)
+	if (journal_record_bytes(&found->record) > reader->size_bytes - offset)
 		return STATUS_OK;
-	size = JOURNAL_RECORD_HEADER_BYTES + found->record.payload_bytes;
+	size = (size_t)journal_record_bytes(&found->record);
 	if (look(reader, offset, size, &bytes, err) != STATUS_OK)
 		return err->code;
 	if (bytes.size < size) /* the file shrank under us */
 		return STATUS_OK;
-	found->payload = slice_of(bytes.data + JOURNAL_RECORD_HEADER_BYTES,
+	found->payload = slice_of(bytes.data + found->record.header_bytes,
 	    found->record.payload_bytes);
-	if (journal_record_payload_is_intact(
-		&found->record, found->payload, reader->seed, offset))
+	if (journal_record_payload_is_intact(&found->record, found->payload))
 		found->place = JOURNAL_PLACE_INTACT;
 	return STATUS_OK;
 }
 
 /*
  * The next place in `bytes` whose header is intact, as an offset into them;
- * else the first at which no whole header is left.
+ * else the first at which one could begin that `bytes` do not hold wholly:
+ * their end, if they are `last` of the file.
  */
 static size_t
 next_header(const struct journal_reader *reader, uint64_t offset,
-    struct slice bytes, bool *hit)
+    struct slice bytes, bool last, bool *hit)
 {
+	size_t end = last ? bytes.size
+			  : bytes.size - (JOURNAL_RECORD_HEADER_BYTES_MAX - 1);
 	struct journal_record_header record;
 	size_t i = 0;
 
 	*hit = false;
-	for (; i + JOURNAL_RECORD_HEADER_BYTES <= bytes.size; i += 8) {
+	while (i < end) {
+		struct slice rest = slice_of(bytes.data + i, bytes.size - i);
+
 		/* Zeroes are most of what a fresh segment holds. */
-		if (u64_load(bytes.data + i) == 0 ||
-		    u32_load(bytes.data + i) > reader->size_bytes)
+		if (rest.size >= 8 && u64_load(rest.data) == 0) {
+			i += 8;
 			continue;
+		}
 		*hit = journal_record_header_decode(
-		    bytes.data + i, reader->seed, offset + i, &record);
+			   rest, &reader->base, offset + i, &record) &&
+		    journal_record_bytes(&record) <=
+			reader->size_bytes - offset - i;
 		if (*hit)
 			break;
+		i++;
 	}
 	return i;
 }
@@ -120,28 +126,29 @@ enum status
 journal_reader_scan(struct journal_reader *reader, uint64_t offset,
     struct journal_found *found, struct error *err)
 {
-	CHECK(offset % 8 == 0);
-	found->place = JOURNAL_PLACE_NONE;
-	found->offset = offset;
-	while (offset + JOURNAL_RECORD_HEADER_BYTES <= reader->size_bytes) {
+	while (offset < reader->size_bytes) {
 		struct slice bytes;
+		bool last;
 		bool hit;
 
-		if (look(reader, offset, JOURNAL_RECORD_HEADER_BYTES, &bytes,
-			err) != STATUS_OK)
+		if (look(reader, offset, JOURNAL_RECORD_HEADER_BYTES_MAX,
+			&bytes, err) != STATUS_OK)
 			return err->code;
-		if (bytes.size < JOURNAL_RECORD_HEADER_BYTES)
+		last = bytes.size < JOURNAL_RECORD_HEADER_BYTES_MAX ||
+		    bytes.size >= reader->size_bytes - offset;
+		if (bytes.size == 0) /* the file shrank under us */
 			break;
-		offset += next_header(reader, offset, bytes, &hit);
+		offset += next_header(reader, offset, bytes, last, &hit);
 		if (!hit)
 			continue;
 		if (journal_reader_at(reader, offset, found, err) != STATUS_OK)
 			return err->code;
 		if (found->place == JOURNAL_PLACE_INTACT)
 			return STATUS_OK;
-		offset += 8;
+		offset++;
 	}
 	found->place = JOURNAL_PLACE_NONE;
+	found->offset = offset;
 	return STATUS_OK;
 }
 

@@ -24,7 +24,7 @@
 struct journal_reader {
 	struct file *file; /* borrowed */
 	uint64_t size_bytes;
-	uint64_t seed;
+	struct journal_base base;
 	struct buffer window;
 	uint64_t window_offset;
 };
@@ -42,9 +42,10 @@ struct journal_found {
 	struct slice payload;
 };
 
-/* Reads `file`, whose records have checksums seeded with `seed`. */
-enum status journal_reader_init(struct journal_reader *reader,
-    struct file *file, uint64_t seed, struct error *err) MUST_CHECK;
+/* Reads `file`, whose records are written against `base`. */
+enum status
+journal_reader_init(struct journal_reader *reader, struct file *file,
+    const struct journal_base *base, struct error *err) MUST_CHECK;
 void journal_reader_deinit(struct journal_reader *reader);
 
 /* What stands at `offset`. */

@@ -89,7 +89,8 @@ keep(struct recovery *recovery, const struct journal_found *found,
 	    begin_tail(recovery, found->record.first_sequence, size, err) !=
 		STATUS_OK)
 		return err->code;
-	if (!journal_writer_fits(tail, found->payload.size))
+	/* Its header gets shorter, if anything: nothing before is unsynced. */
+	if (journal_record_bytes(&found->record) > journal_writer_room(tail))
 		return lost(recovery->path, found->offset,
 		    "it holds more than its header says", err);
 	journal_writer_append(tail, found->record.first_sequence,
@@ -139,7 +140,7 @@ read_run(struct recovery *recovery, struct journal_reader *reader,
 			    "the sequences do not follow on", err);
 		if (take(recovery, found, err) != STATUS_OK)
 			return err->code;
-		*offset += journal_record_bytes(found->record.payload_bytes);
+		*offset += journal_record_bytes(&found->record);
 	}
 }
 
@@ -161,7 +162,7 @@ static enum status
 pass_damage(struct recovery *recovery, struct journal_reader *reader,
     uint64_t damage, uint64_t *offset, struct error *err)
 {
-	uint64_t next = damage + 8;
+	uint64_t next = damage + 1;
 
 	*offset = damage;
 	for (;;) {
@@ -181,8 +182,7 @@ pass_damage(struct recovery *recovery, struct journal_reader *reader,
 			return lost(recovery->path, damage,
 			    "an intact record follows", err);
 		report_torn(recovery, damage);
-		next = found.offset +
-		    journal_record_bytes(found.record.payload_bytes);
+		next = found.offset + journal_record_bytes(&found.record);
 	}
 }
 
@@ -255,8 +255,10 @@ read_segment(struct recovery *recovery, struct error *err)
 	    STATUS_OK)
 		return err->code;
 	recovery->report->segment_count++;
-	status =
-	    journal_reader_init(&reader, opened, recovery->file->seed, err);
+	status = journal_reader_init(&reader, opened,
+	    &(struct journal_base){
+		recovery->file->seed, recovery->file->header.first_sequence},
+	    err);
 	if (status == STATUS_OK)
 		status = read_records(recovery, &reader, err);
 	journal_reader_deinit(&reader);
@@ -282,6 +284,7 @@ check_headless(struct recovery *recovery, struct error *err)
 	};
 	uint64_t offset = JOURNAL_SEGMENT_HEADER_BYTES;
 	uint8_t bytes[JOURNAL_SEGMENT_HEADER_BYTES];
+	struct journal_base base = {.first_sequence = header.first_sequence};
 	struct journal_reader reader = {0};
 	struct journal_found found = {.place = JOURNAL_PLACE_INTACT};
 	struct file *opened;
@@ -295,8 +298,8 @@ check_headless(struct recovery *recovery, struct error *err)
 	if (file_open(recovery->options->fs, recovery->path, &opened, err) !=
 	    STATUS_OK)
 		return err->code;
-	status = journal_reader_init(&reader, opened,
-	    journal_segment_header_encode(bytes, &header), err);
+	base.seed = journal_segment_header_encode(bytes, &header);
+	status = journal_reader_init(&reader, opened, &base, err);
 	while (status == STATUS_OK && found.place == JOURNAL_PLACE_INTACT) {
 		status = journal_reader_at(&reader, offset, &found, err);
 		if (status != STATUS_OK || found.place != JOURNAL_PLACE_INTACT)
@@ -305,7 +308,7 @@ check_headless(struct recovery *recovery, struct error *err)
 		if (found.record.durable_bytes > 0)
 			status = lost(recovery->path, 0,
 			    "the header, and intact records follow", err);
-		offset += journal_record_bytes(found.record.payload_bytes);
+		offset += journal_record_bytes(&found.record);
 	}
 	journal_reader_deinit(&reader);
 	file_close(opened);

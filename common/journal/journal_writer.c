@@ -49,7 +49,8 @@ journal_writer_begin(struct journal_writer *writer, struct file *file,
 	leave_segment(writer);
 	writer->file = file;
 	writer->header = *header;
-	writer->seed = journal_segment_header_encode(
+	writer->base.first_sequence = header->first_sequence;
+	writer->base.seed = journal_segment_header_encode(
 	    buffer_reserve(&writer->gather, JOURNAL_SEGMENT_HEADER_BYTES),
 	    header);
 	buffer_commit(&writer->gather, JOURNAL_SEGMENT_HEADER_BYTES);
@@ -113,8 +114,14 @@ journal_writer_map(struct journal_writer *writer, struct error *err)
 bool
 journal_writer_fits(const struct journal_writer *writer, uint64_t payload_bytes)
 {
-	return journal_record_bytes(payload_bytes) <=
-	    writer->header.size_bytes - writer->end;
+	return JOURNAL_RECORD_HEADER_BYTES_MAX + payload_bytes <=
+	    journal_writer_room(writer);
+}
+
+uint64_t
+journal_writer_room(const struct journal_writer *writer)
+{
+	return writer->header.size_bytes - writer->end;
 }
 
 void
@@ -126,18 +133,15 @@ journal_writer_append(struct journal_writer *writer, uint64_t first_sequence,
 	    .first_sequence = first_sequence,
 	    .durable_bytes = (uint32_t)durable_bytes,
 	};
-	size_t size = (size_t)journal_record_bytes(payload.size);
-	uint8_t *bytes = buffer_reserve(&writer->gather, size);
-	size_t end = JOURNAL_RECORD_HEADER_BYTES + payload.size;
+	uint8_t *bytes = buffer_reserve(
+	    &writer->gather, JOURNAL_RECORD_HEADER_BYTES_MAX + payload.size);
+	size_t size = journal_record_header_encode(
+	    bytes, &record, payload, &writer->base, writer->end);
 
-	CHECK(journal_writer_fits(writer, payload.size));
-	CHECK(durable_bytes <= writer->end);
-	memcpy(bytes + JOURNAL_RECORD_HEADER_BYTES, payload.data, payload.size);
-	memset(bytes + end, 0, size - end);
-	journal_record_header_encode(
-	    bytes, &record, payload, writer->seed, writer->end);
-	buffer_commit(&writer->gather, size);
-	writer->end += size;
+	CHECK(size + payload.size <= journal_writer_room(writer));
+	memcpy(bytes + size, payload.data, payload.size);
+	buffer_commit(&writer->gather, size + payload.size);
+	writer->end += size + payload.size;
 }
 
 /* Fills up what is gathered with zeroes to the end of its last page. */

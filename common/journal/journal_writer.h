@@ -29,7 +29,7 @@ struct journal_writer {
 	struct file *file; /* owned */
 	uint8_t *mapping; /* of the segment; NULL: written by calls */
 	struct journal_segment_header header;
-	uint64_t seed;
+	struct journal_base base;
 	uint64_t end; /* of the last record, gathered ones included */
 	uint64_t durable; /* up to where a sync has covered it */
 	uint64_t written_out; /* up to where the disk was asked to write */
@@ -51,12 +51,15 @@ void journal_writer_begin(struct journal_writer *writer, struct file *file,
 enum status
 journal_writer_map(struct journal_writer *writer, struct error *err) MUST_CHECK;
 
-/* Whether there is room for a record with such a payload. */
+/* Whether any record with such a payload has room. */
 bool journal_writer_fits(
     const struct journal_writer *writer, uint64_t payload_bytes);
 
+/* The bytes that are left for records. */
+uint64_t journal_writer_room(const struct journal_writer *writer);
+
 /*
- * Gathers a record that fits; it says that `durable_bytes` of the segment
+ * Gathers a record that has room; it says that `durable_bytes` of the segment
  * were on disk before it was written.
  */
 void

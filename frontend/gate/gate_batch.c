@@ -62,8 +62,7 @@ void
 gate_batch_take(struct gate_batch *batch, void *token)
 {
 	CHECK(batch->builder.group_count == batch->group_count + 1);
-	batch->size_bytes =
-	    buffer_size(&batch->builder.buffer) - BATCH_HEADER_BYTES;
+	batch->size_bytes = batch_builder_commands_bytes(&batch->builder);
 	token_add(batch, token);
 }
 
@@ -71,7 +70,7 @@ void
 gate_batch_split(
     struct gate_batch *batch, size_t first, struct gate_batch *rest)
 {
-	struct slice bytes = buffer_slice(&batch->builder.buffer);
+	struct slice bytes = batch_builder_bytes(&batch->builder);
 	struct batch decoded;
 	struct error err;
 	enum status status = batch_decode(bytes, &decoded, &err);
@@ -83,7 +82,7 @@ gate_batch_split(
 	batch_builder_add_rest(&rest->builder, &decoded, (uint32_t)first);
 	for (size_t i = first; i < batch->group_count; i++)
 		token_add(rest, batch->tokens[i]);
-	rest_bytes = buffer_size(&rest->builder.buffer) - BATCH_HEADER_BYTES;
+	rest_bytes = batch_builder_commands_bytes(&rest->builder);
 	rest->size_bytes = rest_bytes;
 	rest->deadline_ms = batch->deadline_ms;
 	batch->group_count = first;
@@ -93,7 +92,7 @@ gate_batch_split(
 void
 gate_batch_encode(struct gate_batch *batch)
 {
-	struct slice bytes = buffer_slice(&batch->builder.buffer);
+	struct slice bytes = batch_builder_bytes(&batch->builder);
 	struct batch_builder left = {0};
 	struct batch_cursor cursor;
 	struct command command;
@@ -121,7 +120,7 @@ gate_batch_encode(struct gate_batch *batch)
 size_t
 gate_batch_first_other(const struct gate_batch *batch)
 {
-	struct slice bytes = buffer_slice(&batch->builder.buffer);
+	struct slice bytes = batch_builder_bytes(&batch->builder);
 	struct batch_cursor cursor;
 	struct command command;
 	struct batch decoded;

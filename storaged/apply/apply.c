@@ -198,7 +198,7 @@ check_header(struct slice bytes, struct error *err)
 		    "applied state: version %u, this program knows %u",
 		    data[STATE_OFFSET_VERSION], STATE_VERSION);
 	if (memcmp(data + STATE_OFFSET_ZERO, zeroes, STATE_ZERO_BYTES) != 0 ||
-	    u64_load(data + STATE_OFFSET_CLOCK) > TIME_MS_MAX)
+	    u64_load(data + STATE_OFFSET_CLOCK) > STAMP_MS_MAX)
 		return error_set(
 		    err, STATUS_CORRUPT, "applied state: a malformed header");
 	return STATUS_OK;

@@ -359,7 +359,7 @@ decode_writer(struct slice *input, struct writers *writers, struct error *err)
 	if (memcmp(id.data, zeroes, WRITER_ID_BYTES) == 0 ||
 	    find_writer(writers, id.data) != NULL || answered > last_number ||
 	    last_number - answered > BATCHES_IN_FLIGHT_MAX ||
-	    last_ms < writers_clock_ms(writers) || last_ms > TIME_MS_MAX)
+	    last_ms < writers_clock_ms(writers) || last_ms > STAMP_MS_MAX)
 		return error_set(err, STATUS_CORRUPT,
 		    "writer %zu cannot be as it is", writers->count);
 	writer = add_writer(writers, id.data, last_ms);

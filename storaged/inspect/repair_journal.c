@@ -176,7 +176,7 @@ struct survey {
 	uint64_t point; /* the end of the batch that the tables end in */
 	uint64_t clock_ms;
 	struct survey_writer {
-		uint8_t id[16];
+		uint8_t id[WRITER_ID_BYTES];
 		uint64_t last; /* applied before the point */
 	} * writers;
 	size_t writer_count;
@@ -192,14 +192,14 @@ note_writer(struct survey *survey, const struct batch *batch)
 	if (batch->kind == BATCH_TICK)
 		return;
 	for (size_t i = 0; i < survey->writer_count; i++) {
-		if (memcmp(survey->writers[i].id, batch->origin.writer, 16) ==
-		    0)
+		if (memcmp(survey->writers[i].id, batch->origin.writer,
+			WRITER_ID_BYTES) == 0)
 			return;
 	}
 	survey->writers = mem_resize(survey->writers,
 	    (survey->writer_count + 1) * sizeof(*survey->writers));
-	memcpy(
-	    survey->writers[survey->writer_count].id, batch->origin.writer, 16);
+	memcpy(survey->writers[survey->writer_count].id, batch->origin.writer,
+	    WRITER_ID_BYTES);
 	/* UINT64_MAX: registers here, so it is not to be made known. */
 	survey->writers[survey->writer_count++].last =
 	    batch->kind == BATCH_REGISTRATION ? UINT64_MAX
@@ -279,7 +279,7 @@ encode_state(const struct survey *survey, struct buffer *out)
 		if (writer->last == UINT64_MAX)
 			continue;
 		count++;
-		buffer_append(out, writer->id, 16);
+		buffer_append(out, writer->id, WRITER_ID_BYTES);
 		u64_store(bytes, writer->last);
 		buffer_append(out, bytes, 8);
 		buffer_append(out, bytes, 8);

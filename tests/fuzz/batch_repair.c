@@ -6,29 +6,53 @@
 #include "common/command/batch.h"
 #include "common/command/batch_format.h"
 
+/* Takes a command off the front; false if it is cut short. */
+static bool
+pass_command(struct slice *input)
+{
+	uint8_t head = input->data[0];
+	bool is_increment = (head & COMMAND_HEAD_OP) == COMMAND_INCREMENT;
+	uint64_t key_size;
+	uint64_t value_size = 0;
+	uint16_t flags = 0;
+	uint32_t set;
+	uint64_t number;
+	struct slice data;
+
+	*input = slice_of(input->data + 1, input->size - 1);
+	if (((head & COMMAND_HEAD_FLAGS) != 0 && !u16_take(input, &flags)) ||
+	    !varint_take(input, &key_size) ||
+	    (command_has_value((enum command_op)(head & COMMAND_HEAD_OP)) &&
+		!varint_take(input, &value_size)) ||
+	    !bytes_take(input, key_size, &data) ||
+	    !bytes_take(input, value_size, &data))
+		return false;
+	set = (uint32_t)flags << COMMAND_FLAGS_SHIFT;
+	if ((set & COMMAND_IF_SEQUENCE) != 0 && !varint_take(input, &number))
+		return false;
+	if ((set & (COMMAND_EXPIRY_RELATIVE | COMMAND_EXPIRY_ABSOLUTE)) != 0 &&
+	    !varint_take(input, &number))
+		return false;
+	return !is_increment || varint_take(input, &number);
+}
+
 void
 batch_repair(uint8_t *bytes, size_t size)
 {
-	size_t at = BATCH_HEADER_BYTES;
-	uint32_t groups = 0;
-	uint32_t commands = 0;
+	struct slice input = slice_of(bytes + BATCH_REPAIR_HEADER_BYTES,
+	    size - BATCH_REPAIR_HEADER_BYTES);
+	uint8_t *number = bytes + BATCH_OFFSET_NUMBER;
+	uint8_t *last = NULL;
 
-	bytes[BATCH_OFFSET_VERSION] = BATCH_VERSION;
-	memset(bytes + BATCH_OFFSET_ZERO, 0, BATCH_ZERO_BYTES);
-	u32_store(bytes + BATCH_OFFSET_SIZE, (uint32_t)size);
-	while (at < size && size - at >= COMMAND_HEADER_BYTES) {
-		uint32_t head = u16_load(bytes + at);
-
-		groups += (head & COMMAND_HEAD_GROUP_END) != 0;
-		commands++;
-		at += COMMAND_HEADER_BYTES +
-		    u16_load(bytes + at + COMMAND_OFFSET_KEY_SIZE) +
-		    (size_t)u32_load(bytes + at + COMMAND_OFFSET_VALUE_SIZE) +
-		    command_number_bytes(head);
+	bytes[BATCH_OFFSET_HEAD] =
+	    BATCH_VERSION | (unsigned)BATCH_WRITES << BATCH_HEAD_KIND_SHIFT;
+	bytes[BATCH_OFFSET_WRITER] |= 1;
+	*number = (uint8_t)(*number % 127 + 1);
+	while (input.size > 0) {
+		last = bytes + (input.data - bytes);
+		if (!pass_command(&input))
+			return;
 	}
-	u32_store(bytes + BATCH_OFFSET_GROUPS, groups);
-	u32_store(bytes + BATCH_OFFSET_COMMANDS, commands);
-	if (groups > 0)
-		u64_store(bytes + BATCH_OFFSET_ANSWERED,
-		    u64_load(bytes + BATCH_OFFSET_NUMBER) - 1);
+	if (last != NULL)
+		*last |= COMMAND_HEAD_GROUP_END;
 }

@@ -1,6 +1,6 @@
 /*
- * batch_repair - makes sizes and counts of a batch's header right, which
- * mutations seldom hit.
+ * batch_repair - makes a batch's header right, and the end of its last group,
+ * which mutations seldom hit.
  */
 #ifndef TESTS_FUZZ_BATCH_REPAIR_H
 #define TESTS_FUZZ_BATCH_REPAIR_H
@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `size` is at least BATCH_HEADER_BYTES. */
+/* Of a batch of a writer, and one byte for its number. */
+#define BATCH_REPAIR_HEADER_BYTES 16u
+
+/* `size` is at least BATCH_REPAIR_HEADER_BYTES. */
 void batch_repair(uint8_t *bytes, size_t size);
 
 #endif

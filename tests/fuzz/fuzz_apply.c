@@ -3,8 +3,8 @@
  * fail, and is the same when the state was written and read in between: the
  * same replies, the same store, the same state. Every reply decodes.
  *
- * Input: batches, each a size and so many bytes; sizes, counts, writer and
- * number in its header are made right.
+ * Input: batches, each a size and so many bytes; the header is made right, of
+ * one writer and of the number that is next.
  */
 #include "common/base/mem.h"
 #include "common/codec/integer.h"
@@ -77,20 +77,24 @@ static uint8_t *
 take_batch(struct slice *input, uint64_t *number, size_t *size)
 {
 	struct slice bytes = fuzz_take_bytes(input, BATCH_BYTES_TAKEN);
-	uint8_t *copy = mem_new(BATCH_HEADER_BYTES + bytes.size);
+	uint8_t *copy = mem_new(BATCH_REPAIR_HEADER_BYTES + bytes.size);
 	struct batch batch;
 	struct error err;
 
-	*size = BATCH_HEADER_BYTES + bytes.size;
-	if (bytes.size >= BATCH_HEADER_BYTES) {
-		memcpy(copy, bytes.data, bytes.size);
+	*size = BATCH_REPAIR_HEADER_BYTES;
+	if (bytes.size > *size)
 		*size = bytes.size;
-	}
+	if (bytes.size > 0)
+		memcpy(copy, bytes.data, bytes.size);
 	memset(copy + BATCH_OFFSET_WRITER, 0, WRITER_ID_BYTES);
-	copy[BATCH_OFFSET_WRITER] = WRITER;
-	u64_store(copy + BATCH_OFFSET_NUMBER, *number);
 	batch_repair(copy, *size);
-	u64_store(copy + BATCH_OFFSET_ANSWERED, *number == 0 ? 0 : *number - 1);
+	copy[BATCH_OFFSET_WRITER] = WRITER;
+	copy[BATCH_OFFSET_NUMBER] = (uint8_t)*number;
+	if (*number == 0) {
+		copy[BATCH_OFFSET_HEAD] = BATCH_VERSION |
+		    (unsigned)BATCH_REGISTRATION << BATCH_HEAD_KIND_SHIFT;
+		*size = BATCH_OFFSET_NUMBER;
+	}
 	if (batch_decode(slice_of(copy, *size), &batch, &err) == STATUS_OK &&
 	    batch.kind == BATCH_WRITES)
 		(*number)++;

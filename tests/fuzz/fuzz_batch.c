@@ -1,7 +1,7 @@
 /*
  * Batches. What decodes says the same when it is taken apart and built again:
- * to the very byte. The second run has the sizes and counts of the header made
- * right, which mutations seldom hit.
+ * to the very byte. The second run has the header made right, which mutations
+ * seldom hit.
  */
 #include "common/base/mem.h"
 #include "common/command/batch.h"
@@ -72,7 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *bytes;
 
 	decode(slice_of(data, size));
-	if (size < BATCH_HEADER_BYTES)
+	if (size < BATCH_REPAIR_HEADER_BYTES)
 		return 0;
 	bytes = fuzz_copy(slice_of(data, size));
 	batch_repair(bytes, size);

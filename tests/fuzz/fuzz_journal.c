@@ -12,6 +12,8 @@
 
 #include "common/base/mem.h"
 #include "common/codec/append.h"
+#include "common/codec/checksum.h"
+#include "common/codec/integer.h"
 #include "common/journal/journal.h"
 #include "common/journal/journal_format.h"
 #include "tests/fuzz/fuzz.h"
@@ -139,6 +141,31 @@ recover(const struct plan *plan)
 	buffer_deinit(&records.all);
 }
 
+/*
+ * The bytes of the numbers that a record begins with and, in *payload_bytes,
+ * what they say of the payload; 0 if they are cut short.
+ */
+static size_t
+numbers_size(struct slice bytes, uint64_t *payload_bytes)
+{
+	struct slice input = bytes;
+	uint64_t head;
+	uint64_t number;
+	/* The sequence, and what the lowest three bits announce. */
+	unsigned count = 1;
+
+	if (!varint_take(&input, &head))
+		return 0;
+	count += (head & 1) != 0;
+	count += (head & 6) != 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (!varint_take(&input, &number))
+			return 0;
+	}
+	*payload_bytes = head >> 3;
+	return bytes.size - input.size;
+}
+
 static void
 repair_segment(uint8_t *bytes, size_t size, uint64_t number, unsigned mask)
 {
@@ -146,8 +173,8 @@ repair_segment(uint8_t *bytes, size_t size, uint64_t number, unsigned mask)
 	    .version = JOURNAL_FORMAT_VERSION,
 	    .number = number,
 	};
-	uint64_t seed;
 	size_t at = JOURNAL_SEGMENT_HEADER_BYTES;
+	uint64_t seed;
 
 	if (size < JOURNAL_SEGMENT_HEADER_BYTES)
 		return;
@@ -156,24 +183,27 @@ repair_segment(uint8_t *bytes, size_t size, uint64_t number, unsigned mask)
 	/* As much as that will be written: not too much. */
 	header.size_bytes = u64_load(bytes + 48) & 0x1ffff;
 	seed = journal_segment_header_encode(bytes, &header);
-	while (at + JOURNAL_RECORD_HEADER_BYTES < size) {
-		struct journal_record_header record;
+	for (;;) {
 		uint8_t *place = bytes + at;
-		uint32_t payload_bytes = u32_load(place);
-		size_t left = size - at - JOURNAL_RECORD_HEADER_BYTES;
+		size_t left = size - at;
+		uint64_t payload_bytes;
+		size_t head =
+		    numbers_size(slice_of(place, left), &payload_bytes);
+		uint64_t hash;
 
-		record.count = u32_load(place + 4);
-		record.first_sequence = u64_load(place + 8);
-		record.durable_bytes = u32_load(place + 16);
-		if (payload_bytes == 0 || payload_bytes > left)
+		if (head == 0 || payload_bytes == 0 || left < head + 10 ||
+		    payload_bytes > left - head - 10)
 			break;
 		mask = mask >> 1 | (mask & 1) << 7;
-		if ((mask & 1) == 0 && record.count > 0)
-			journal_record_header_encode(place, &record,
-			    slice_of(place + JOURNAL_RECORD_HEADER_BYTES,
-				payload_bytes),
-			    seed, at);
-		at += journal_record_bytes(payload_bytes);
+		if ((mask & 1) == 0) {
+			hash = checksum64(slice_of(place, head), seed + at);
+			u16_store(place + head, (uint16_t)hash);
+			u64_store(place + head + 2,
+			    checksum64(slice_of(place + head + 10,
+					   (size_t)payload_bytes),
+				hash));
+		}
+		at += head + 10 + (size_t)payload_bytes;
 	}
 }
 

@@ -36,10 +36,6 @@ def hash64(data, seed=0):
     return xxhash.xxh3_64_intdigest(data, seed=seed & MASK)
 
 
-def hash32(data, seed):
-    return hash64(data, seed) & 0xffffffff
-
-
 def read(*parts):
     with open(os.path.join(*parts), "rb") as file:
         return file.read()
@@ -79,6 +75,10 @@ class Input:
                 need(byte != 0 or shift == 7, "a varint is too long")
                 need(value <= MASK, "a varint is over 64 bits")
                 return value
+
+    def zigzag(self):
+        value = self.varint()
+        return value >> 1 if value % 2 == 0 else -(value + 1 >> 1)
 
     def sized(self):
         return self.bytes(self.varint())
@@ -165,7 +165,7 @@ def read_state(data):
     writers = []
     for _ in range(fields.u32()):
         identity, last, answered, seen = (
-            fields.bytes(16), fields.u64(), fields.u64(), fields.u64())
+            fields.bytes(8), fields.u64(), fields.u64(), fields.u64())
         need(answered <= last <= answered + 8 and seen <= clock, "writer")
         replies = [fields.bytes(fields.u32()) for _ in range(last - answered)]
         writers.append((identity, last, replies))
@@ -405,16 +405,26 @@ def read_segment(data, identity):
     need(hash64(data[:56]) == seed and size % 4096 == 0, "segment: header")
     records = []
     at = 64
-    while at + 32 <= len(data):
-        length, count, sequence, durable, check, payload_check = (
-            struct.unpack_from("<IIQIIQ", data, at))
-        payload = data[at + 32:at + 32 + length]
-        if (length == 0 or hash32(data[at:at + 20], seed + at) != check or
-                hash64(payload, seed + at) != payload_check):
+    while at < len(data) and data[at] != 0:
+        fields = Input(data)
+        fields.at = at
+        try:
+            head = fields.varint()
+            count = fields.varint() if head & 1 else 2
+            sequence = first + fields.varint()
+            durable = (8 * fields.varint() if head & 2 else
+                       at - fields.varint() if head & 4 else at)
+            seeded = hash64(data[at:fields.at], seed + at)
+            check, payload_check = fields.number(2), fields.u64()
+            payload = fields.bytes(head >> 3)
+        except Broken:
             break
-        need(durable <= at, "record: durable bytes")
+        if (len(payload) == 0 or seeded & 0xffff != check or
+                hash64(payload, seeded) != payload_check):
+            break
+        need(0 <= durable <= at, "record: durable bytes")
         records.append(Record(sequence, count, payload))
-        at += 32 + (length + 7) // 8 * 8
+        at = fields.at
     return number, first, records
 
 
@@ -439,24 +449,28 @@ def read_journal(shard, identity, after):
 def read_batch(data, first_sequence):
     """The commands of a batch that starts at `first_sequence`."""
     fields = Input(data)
-    need(fields.u32() == 1 and fields.u32() == len(data), "batch: header")
-    fields.bytes(40)
-    groups, count = fields.u32(), fields.u32()
+    head, _stamp = fields.number(1), fields.number(6)
+    need(head & 7 == 1, "batch: version")
+    kind, before = head >> 3 & 3, head >> 5
+    if kind > 0:
+        need(any(fields.bytes(8)), "batch: writer")
+    need(kind < 3 and (fields.varint() > before if kind == 2 else before == 0),
+         "batch: number")
     commands = []
     while fields.left() > 0:
-        head, key_size, value_size = (
-            fields.number(2), fields.number(2), fields.u32())
-        op, flags = head & 7, head & 0x7ff0
+        head = fields.number(1)
+        op, flags = head & 7, fields.number(2) << 4 if head & 16 else 0
+        key_size = fields.varint()
+        value_size = fields.varint() if op in (1, 6) else 0
         key, value = fields.bytes(key_size), fields.bytes(value_size)
-        condition = fields.u64() if flags & 0x40 else None
-        expiry = fields.u64() if flags & 0x600 else None
-        delta = fields.u64() if op == 3 else None
+        condition = fields.varint() if flags & 0x40 else None
+        expiry = fields.zigzag() if flags & 0x600 else None
+        delta = fields.zigzag() if op == 3 else None
         commands.append(Command(
             first_sequence + 1 + len(commands), op, flags, key, value,
             condition, expiry, delta, bool(head & 8)))
-    need(len(commands) == count, "batch: commands")
-    need(sum(command.group_end for command in commands) == groups,
-         "batch: groups")
+    need(bool(commands) == (kind == 2), "batch: commands")
+    need(not commands or commands[-1].group_end, "batch: groups")
     return commands
 
 

@@ -234,7 +234,7 @@ writer_of(struct ours *ours, unsigned thread)
 	if (writer->origin.writer[0] == 0) {
 		uint64_t now_ns = clock_monotonic_ns(&clock_system);
 
-		memcpy(writer->origin.writer + 8, &now_ns, sizeof(now_ns));
+		memcpy(writer->origin.writer, &now_ns, sizeof(now_ns));
 		writer->origin.writer[0] = (uint8_t)(thread + 1);
 		send(ours, writer);
 	}

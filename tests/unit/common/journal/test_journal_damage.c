@@ -32,6 +32,29 @@ damage_init(struct damage *damage)
 	ASSERT_OK(journal_fixture_open(&damage->f, 0), &damage->f.err);
 }
 
+/* Where the first records of the last segment begin, and the last ends. */
+static void
+find_records(struct damage *damage)
+{
+	struct slice bytes =
+	    buffer_slice(&damage->segments[damage->segment_count - 1]);
+	struct journal_record_header record;
+	struct journal_segment_header header;
+	struct journal_base base;
+	uint64_t at = JOURNAL_SEGMENT_HEADER_BYTES;
+
+	CHECK(journal_segment_header_decode(bytes.data, &header, &base.seed));
+	base.first_sequence = header.first_sequence;
+	for (unsigned i = 0; i <= RECORDS; i++) {
+		damage->offsets[i] = at;
+		if (!journal_record_header_decode(
+			slice_of(bytes.data + at, bytes.size - at), &base, at,
+			&record))
+			break;
+		at += journal_record_bytes(&record);
+	}
+}
+
 /* Closes the journal and keeps its files in memory. */
 static void
 damage_keep(struct damage *damage, unsigned first_segment)
@@ -47,6 +70,7 @@ damage_keep(struct damage *damage, unsigned first_segment)
 				  damage->scratch.path, first_segment + i),
 			      1 << 20, &damage->segments[i], &damage->f.err),
 		    &damage->f.err);
+	find_records(damage);
 }
 
 static void
@@ -119,27 +143,14 @@ blames(const struct damage *damage, unsigned number, uint64_t offset)
 	return false;
 }
 
-static void
-note_next_record(struct damage *damage, unsigned i)
-{
-	struct buffer payload = {0};
-
-	damage->firsts[i] = journal_last_sequence(damage->f.journal) + 1;
-	if (i == 0)
-		damage->offsets[0] = JOURNAL_SEGMENT_HEADER_BYTES;
-	journal_fixture_payload(&damage->f, damage->firsts[i], &payload);
-	damage->offsets[i + 1] =
-	    damage->offsets[i] + journal_record_bytes(buffer_size(&payload));
-	buffer_deinit(&payload);
-}
-
 /* One segment with RECORDS records, each synced by itself or all at once. */
 static void
 make_one_segment(struct damage *damage, bool synced)
 {
 	damage_init(damage);
 	for (unsigned i = 0; i < RECORDS; i++) {
-		note_next_record(damage, i);
+		damage->firsts[i] =
+		    journal_last_sequence(damage->f.journal) + 1;
 		ASSERT_OK(journal_fixture_append(&damage->f), &damage->f.err);
 		if (synced)
 			ASSERT_OK(journal_commit(
@@ -170,12 +181,9 @@ segment_truncated_at_any_byte_gives_the_records_before(void)
 			CU_ASSERT_TRUE(blames(&d, 1, 0));
 			continue;
 		}
-		/* Padding is no part of the record. */
-		while (whole < RECORDS && d.offsets[whole + 1] <= size + 7)
+		while (whole < RECORDS && d.offsets[whole + 1] <= size)
 			whole++;
-		CU_ASSERT_TRUE(next == d.firsts[whole] ||
-		    (whole > 0 && d.offsets[whole] > size &&
-			next == d.firsts[whole - 1]));
+		CU_ASSERT_EQUAL(next, d.firsts[whole]);
 		CU_ASSERT_TRUE(d.f.recovery.torn);
 		CU_ASSERT_STRING_EQUAL(d.f.recovery.torn_path,
 		    journal_fixture_segment(d.scratch.path, 1));
@@ -205,10 +213,9 @@ bit_flipped_at_any_byte_is_refused_or_tears_the_last_record(void)
 		while (hit < RECORDS && d.offsets[hit + 1] <= at)
 			hit++;
 		if (next == d.firsts[RECORDS]) {
-			/* Padding, or the zeroes behind the last record. */
-			CU_ASSERT_TRUE(
-			    hit == RECORDS || at + 8 > d.offsets[hit + 1]);
-			CU_ASSERT_EQUAL(d.f.recovery.torn, hit == RECORDS);
+			/* The zeroes behind the last record. */
+			CU_ASSERT_EQUAL(hit, RECORDS);
+			CU_ASSERT_TRUE(d.f.recovery.torn);
 		} else if (hit == RECORDS - 1) {
 			CU_ASSERT_EQUAL(next, d.firsts[RECORDS - 1]);
 			CU_ASSERT_TRUE(d.f.recovery.torn);
@@ -230,11 +237,11 @@ torn_group_ends_the_journal_though_its_end_is_intact(void)
 	make_one_segment(&d, false);
 	damage_keep(&d, 1);
 	for (unsigned i = 0; i < RECORDS; i++) {
-		d.segments[0].data[d.offsets[i] + 40] ^= 1;
+		d.segments[0].data[d.offsets[i + 1] - 1] ^= 1;
 		CU_ASSERT_EQUAL(damage_open(&d, 0), d.firsts[i]);
 		CU_ASSERT_TRUE(d.f.recovery.torn);
 		CU_ASSERT_EQUAL(d.f.recovery.torn_offset, d.offsets[i]);
-		d.segments[0].data[d.offsets[i] + 40] ^= 1;
+		d.segments[0].data[d.offsets[i + 1] - 1] ^= 1;
 	}
 	damage_deinit(&d);
 }
@@ -248,10 +255,10 @@ torn_group_is_refused_when_a_later_commit_is_intact(void)
 	journal_fixture_fill(&d.f, 1);
 	damage_keep(&d, 1);
 	for (unsigned i = 0; i < RECORDS; i++) {
-		d.segments[0].data[d.offsets[i] + 40] ^= 1;
+		d.segments[0].data[d.offsets[i + 1] - 1] ^= 1;
 		CU_ASSERT_EQUAL(damage_open(&d, 0), 0);
 		CU_ASSERT_TRUE(blames(&d, 1, d.offsets[i]));
-		d.segments[0].data[d.offsets[i] + 40] ^= 1;
+		d.segments[0].data[d.offsets[i + 1] - 1] ^= 1;
 	}
 	damage_deinit(&d);
 }
@@ -266,10 +273,10 @@ recovered_records_count_as_durable(void)
 	ASSERT_OK(journal_fixture_open(&d.f, 0), &d.f.err);
 	damage_keep(&d, 1);
 	for (unsigned i = 0; i + 1 < RECORDS; i++) {
-		d.segments[0].data[d.offsets[i] + 40] ^= 1;
+		d.segments[0].data[d.offsets[i + 1] - 1] ^= 1;
 		CU_ASSERT_EQUAL(damage_open(&d, 0), 0);
 		CU_ASSERT_TRUE(blames(&d, 1, d.offsets[i]));
-		d.segments[0].data[d.offsets[i] + 40] ^= 1;
+		d.segments[0].data[d.offsets[i + 1] - 1] ^= 1;
 	}
 	damage_deinit(&d);
 }
@@ -304,7 +311,8 @@ make_segments(struct damage *damage, unsigned count)
 {
 	damage_init(damage);
 	while (journal_segment_count(damage->f.journal) < count) {
-		note_next_record(damage, 0);
+		damage->firsts[0] =
+		    journal_last_sequence(damage->f.journal) + 1;
 		journal_fixture_fill(&damage->f, 1);
 	}
 	journal_fixture_fill(&damage->f, 3);
@@ -330,7 +338,7 @@ damage_before_a_later_segment_is_refused(void)
 		CU_ASSERT_EQUAL(damage_open(&d, 0), 0);
 		CU_ASSERT_TRUE(blames(&d, i + 1, 0));
 		memcpy(d.segments[i].data, saved, 4096);
-		d.segments[i].data[64 + 32] ^= 1;
+		d.segments[i].data[64 + 1] ^= 1;
 		CU_ASSERT_EQUAL(damage_open(&d, 0), 0);
 		CU_ASSERT_TRUE(blames(&d, i + 1, 64));
 		memset(d.segments[i].data + 64, 0, 4096 - 64);
@@ -438,7 +446,7 @@ journal_torn_below_the_recovery_point_goes_on_behind_it(void)
 	make_one_segment(&d, false);
 	damage_keep(&d, 1);
 	point = d.firsts[RECORDS] + 100;
-	d.segments[0].data[d.offsets[1] + 40] ^= 1;
+	d.segments[0].data[d.offsets[2] - 1] ^= 1;
 	CU_ASSERT_EQUAL(damage_open(&d, point), point + 1);
 	ASSERT_OK(journal_fixture_open(&d.f, point), &d.f.err);
 	journal_fixture_fill(&d.f, 2);

@@ -663,7 +663,7 @@ no_group_is_begun_without_room_or_sink(void)
 	struct batch_builder *builder;
 	struct error err;
 
-	fixture_init(&fixture, 50, 500);
+	fixture_init(&fixture, 50, 300);
 	while (gate_begin(fixture.gate, &builder, &err) == STATUS_OK) {
 		CU_ASSERT_TRUE_FATAL(add_range(&fixture, builder));
 		gate_commit(
