@@ -56,4 +56,8 @@
 #define LARGE_REQUEST_BYTES (64u << 10)
 #define LARGE_REQUESTS_BYTES_MAX (2 * VALUE_BYTES_MAX + (1u << 20))
 
+/* The same of replies that clients have not taken. */
+#define LARGE_REPLY_BYTES (64u << 10)
+#define LARGE_REPLIES_BYTES_MAX (4 * VALUE_BYTES_MAX + (1u << 20))
+
 #endif

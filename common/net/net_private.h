@@ -45,6 +45,7 @@ struct stream {
 	bool is_write_awaited; /* the kernel took less than all */
 	bool has_ended; /* the peer sends no more */
 	bool end_is_told;
+	bool tells_drained; /* on_drained is due once no output waits */
 	bool wants_turn; /* on_data is due, though no byte has come */
 	bool is_queued; /* in the net's work */
 	/*

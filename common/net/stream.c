@@ -378,8 +378,14 @@ stream_flush(struct stream *stream)
 		output_release(stream);
 	if (buffer_size(output) == 0 && stream->state == STREAM_FINISHING)
 		all_sent(stream);
-	if (stream->state != STREAM_CLOSED)
-		interest_update(stream);
+	if (stream->state == STREAM_CLOSED)
+		return;
+	interest_update(stream);
+	if (buffer_size(output) == 0 && stream->tells_drained) {
+		stream->tells_drained = false;
+		if (stream->handlers->on_drained != NULL)
+			stream->handlers->on_drained(stream, stream->context);
+	}
 }
 
 struct slice
@@ -420,6 +426,25 @@ size_t
 stream_output_waiting(const struct stream *stream)
 {
 	return buffer_size(&stream->output);
+}
+
+void
+stream_drop_output(struct stream *stream, size_t keep)
+{
+	struct buffer *output = &stream->output;
+	struct buffer rest = {0};
+
+	CHECK(keep <= buffer_size(output));
+	if (keep > 0)
+		buffer_append(&rest, output->data + output->start, keep);
+	buffer_deinit(output);
+	*output = rest;
+}
+
+void
+stream_tell_drained(struct stream *stream)
+{
+	stream->tells_drained = true;
 }
 
 bool

@@ -79,6 +79,8 @@ struct stream_handlers {
 	/* The stream goes; the last call. May be NULL. */
 	void (*on_closed)(
 	    struct stream *stream, void *context, enum stream_end why);
+	/* What stream_tell_drained() asked for. May be NULL. */
+	void (*on_drained)(struct stream *stream, void *context);
 };
 
 struct listener_options {
@@ -136,6 +138,12 @@ struct buffer *stream_output(struct stream *stream);
 
 /* Bytes of output that the kernel has not taken. */
 size_t stream_output_waiting(const struct stream *stream);
+
+/* Takes output back, all but the first `keep` bytes of what waits. */
+void stream_drop_output(struct stream *stream, size_t keep);
+
+/* Has on_drained come once, when no output waits any more. */
+void stream_tell_drained(struct stream *stream);
 
 /*
  * Whether the owner should go on taking requests from the input: false while

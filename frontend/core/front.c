@@ -38,6 +38,7 @@ struct front {
 	struct view_reader *reader;
 	struct gate *gate;
 	struct intake intake;
+	struct intake outtake;
 	struct loop_timer *tick;
 	struct loop_timer *drain_look;
 	/* Totals that the metrics were last told. */
@@ -117,6 +118,7 @@ front_create(struct worker *worker, struct front **out, struct error *err)
 	front->refresh_log.interval_ms = 10000;
 	limits_take(front);
 	intake_init(&front->intake, LARGE_REQUESTS_BYTES_MAX);
+	intake_init(&front->outtake, LARGE_REPLIES_BYTES_MAX);
 	reader_open(front);
 	if (gate_open(front, err) != STATUS_OK) {
 		front_close(front);
@@ -248,6 +250,12 @@ front_intake(struct front *front)
 	return &front->intake;
 }
 
+struct intake *
+front_outtake(struct front *front)
+{
+	return &front->outtake;
+}
+
 bool
 front_is_draining(const struct front *front)
 {
@@ -331,6 +339,9 @@ on_tick(void *context)
 	    net_refused_count(front->net));
 	tell_total(METRIC_VIEW_REFRESHES, &front->told_view,
 	    view_reader_adopted_count(front->reader));
+	metrics_set(METRIC_REPLY_BYTES, 0, 0, front->outtake.bytes);
+	intake_check(&front->intake, now_ms, front->limits.request_ms);
+	intake_check(&front->outtake, now_ms, front->limits.request_ms);
 	if (front->role->on_tick != NULL)
 		front->role->on_tick(front->role_context);
 	loop_timer_start(front->tick, TICK_MS);

@@ -124,6 +124,9 @@ struct gate *front_gate(const struct front *front);
 /* Where large requests are claimed (intake.h). */
 struct intake *front_intake(struct front *front);
 
+/* Where replies that wait for their clients are (reply_claim.h). */
+struct intake *front_outtake(struct front *front);
+
 /* After STOP: a stream that is idle has to be finished. */
 bool front_is_draining(const struct front *front);
 

@@ -32,13 +32,49 @@ grant(struct intake *intake, struct intake_claim *claim)
 	claim->waits = false;
 }
 
+static void
+enlist(struct intake *intake, struct intake_claim *claim)
+{
+	if (claim->is_listed)
+		return;
+	TAILQ_INSERT_TAIL(&intake->claims, claim, link);
+	claim->is_listed = true;
+	claim->since_ms = 0;
+}
+
+void
+intake_take(struct intake *intake, struct intake_claim *claim, size_t bytes)
+{
+	enlist(intake, claim);
+	claim->wanted = bytes > claim->bytes ? bytes : claim->bytes;
+	grant(intake, claim);
+}
+
+void
+intake_check(struct intake *intake, uint64_t now_ms, uint64_t patience_ms)
+{
+	struct intake_claim *claim;
+	struct intake_claim *next;
+	bool some_wait = false;
+
+	TAILQ_FOREACH(claim, &intake->claims, link)
+		some_wait |= claim->waits;
+	for (claim = TAILQ_FIRST(&intake->claims); claim != NULL;
+	     claim = next) {
+		next = TAILQ_NEXT(claim, link);
+		if (claim->waits || claim->on_late == NULL)
+			continue;
+		if (claim->since_ms == 0)
+			claim->since_ms = now_ms;
+		if (some_wait && now_ms - claim->since_ms > patience_ms)
+			claim->on_late(claim);
+	}
+}
+
 bool
 intake_ask(struct intake *intake, struct intake_claim *claim, size_t bytes)
 {
-	if (!claim->is_listed) {
-		TAILQ_INSERT_TAIL(&intake->claims, claim, link);
-		claim->is_listed = true;
-	}
+	enlist(intake, claim);
 	claim->wanted = bytes > claim->bytes ? bytes : claim->bytes;
 	claim->waits = !fits(intake, claim);
 	if (!claim->waits)

@@ -1,5 +1,6 @@
 /*
- * intake - bounds what large requests take of a frontend's memory.
+ * intake - bounds what large requests take of a frontend's memory, and large
+ * replies that wait for their clients (reply_claim.h).
  *
  * A request has to be in memory as a whole before it can be answered, and so
  * has a write until it has its result. Of small ones thousands fit; of large
@@ -9,7 +10,8 @@
  * the client back.
  *
  * The oldest claim is always granted, whatever it asks for, so that something
- * goes on; the others wait in the order in which they asked.
+ * goes on; the others wait in the order in which they asked. Whoever has held
+ * memory for long, by sending or taking little at a time, is sent away then.
  *
  * Ownership  Claims are their owners', and released before they go.
  * Threads    All on the loop's thread.
@@ -20,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "common/command/limits.h"
@@ -28,6 +31,9 @@
 struct intake_claim {
 	/* What was refused is granted now; may not release. */
 	void (*on_grant)(struct intake_claim *claim);
+	/* Has it for too long while others wait; may release. NULL: it may. */
+	void (*on_late)(struct intake_claim *claim);
+	uint64_t since_ms; /* first seen with something granted; 0: not yet */
 	TAILQ_ENTRY(intake_claim) link;
 	size_t bytes; /* granted */
 	size_t wanted;
@@ -50,6 +56,16 @@ void intake_init(struct intake *intake, size_t bytes_max);
  */
 bool
 intake_ask(struct intake *intake, struct intake_claim *claim, size_t bytes);
+
+/* Counts so many bytes as claimed in all, whether they fit or not. */
+void
+intake_take(struct intake *intake, struct intake_claim *claim, size_t bytes);
+
+/*
+ * While claims wait: tells those that have had what they hold for longer than
+ * `patience_ms`. To be called now and then.
+ */
+void intake_check(struct intake *intake, uint64_t now_ms, uint64_t patience_ms);
 
 /* Gives back what was claimed, if anything was. */
 void intake_release(struct intake *intake, struct intake_claim *claim);

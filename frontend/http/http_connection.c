@@ -24,6 +24,8 @@ static const bool moves[4][4] = {
 static void
 on_result(struct front_writer *writer, const struct gate_result *result);
 static void on_grant(struct intake_claim *claim);
+static void on_reply_grant(struct intake_claim *claim);
+static void on_late_reply(struct intake_claim *claim);
 static void list_run(void *context);
 
 static void
@@ -40,6 +42,8 @@ http_connection_create(struct http_door *door, struct stream *stream)
 
 	connection->writer.on_result = on_result;
 	connection->claim.on_grant = on_grant;
+	reply_claim_init(
+	    &connection->reply_claim, on_reply_grant, on_late_reply);
 	connection->door = door;
 	connection->stream = stream;
 	connection->assembler = http_assembler_create(&door->limits);
@@ -97,6 +101,7 @@ http_connection_on_closed(
 	struct http_connection *connection = context;
 
 	connection->stream = NULL;
+	reply_claim_release(&connection->reply_claim, connection->door->front);
 	loop_task_cancel(connection->door->loop, &connection->list_task);
 	http_list_close(connection->list);
 	http_assembler_close(connection->assembler);
@@ -187,6 +192,8 @@ proceed(struct http_connection *connection, enum http_assembled assembled,
 		closes_after(connection, request, consumed)),
 	    .may_reply = connection->pending_count == 0,
 	};
+	size_t before = stream_output_waiting(connection->stream);
+	uint64_t gets = connection->door->gets;
 	enum http_call_outcome outcome;
 
 	call.reply.out = stream_output(connection->stream);
@@ -212,7 +219,12 @@ proceed(struct http_connection *connection, enum http_assembled assembled,
 		connection->pending_count++;
 		break;
 	case HTTP_CALL_REPLIED:
-		break;
+		if (reply_claim_fits(&connection->reply_claim,
+			connection->door->front, connection->stream, before))
+			break;
+		connection->door->gets = gets;
+		hold(connection, assembled, false);
+		return;
 	}
 	http_assembler_drop_body(connection->assembler);
 	if (connection->pending_count == 0)
@@ -423,6 +435,40 @@ http_connection_on_room(struct http_connection *connection)
 		held_retry(connection);
 }
 
+static struct http_connection *
+of_reply_claim(struct intake_claim *claim)
+{
+	return (struct http_connection *)((char *)claim -
+	    offsetof(struct http_connection, reply_claim));
+}
+
+/* There is memory for the reply of the request that is held. */
+static void
+on_reply_grant(struct intake_claim *claim)
+{
+	struct http_connection *connection = of_reply_claim(claim);
+
+	reply_claim_keep(&connection->reply_claim);
+	http_connection_on_room(connection);
+}
+
+/* Others wait while it does not take what it has asked for. */
+static void
+on_late_reply(struct intake_claim *claim)
+{
+	stream_close(of_reply_claim(claim)->stream);
+}
+
+void
+http_connection_on_drained(struct stream *stream, void *context)
+{
+	struct http_connection *connection = context;
+
+	if (reply_claim_drained(
+		&connection->reply_claim, connection->door->front))
+		http_connection_on_room(connection);
+}
+
 /* A result was answered: what may follow from it. */
 static void
 result_follow(struct http_connection *connection)
@@ -468,6 +514,8 @@ on_result(struct front_writer *writer, const struct gate_result *result)
 		http_date_update(&door->date, clock_wall_ms(&clock_system));
 		reply.out = stream_output(stream);
 		http_call_reply_result(&door->aside, pending, result, &reply);
+		reply_claim_count(
+		    &connection->reply_claim, door->front, stream);
 	}
 	front_count(pending->operation, METRIC_PROTOCOL_HTTP,
 	    loop_now_ns(door->loop) - pending->arrived_ns, 1);
@@ -511,6 +559,8 @@ list_run(void *context)
 		http_call_count_problem(&problem);
 		http_reply_problem(reply, &problem);
 	}
+	reply_claim_count(
+	    &connection->reply_claim, door->front, connection->stream);
 	http_list_close(connection->list);
 	connection->list = NULL;
 	front_count(METRIC_OPERATION_SCAN, METRIC_PROTOCOL_HTTP,

@@ -30,6 +30,7 @@
 #include "common/net/stream.h"
 #include "frontend/core/front.h"
 #include "frontend/core/intake.h"
+#include "frontend/core/reply_claim.h"
 #include "frontend/http/http_assembler.h"
 #include "frontend/http/http_date.h"
 #include "frontend/http/http_reply.h"
@@ -90,6 +91,7 @@ struct http_connection {
 	bool awaits_results; /* HELD: all of them; else some, or room */
 	bool has_ended; /* the client sends no more */
 	struct intake_claim claim; /* of a large body, until its result */
+	struct reply_claim reply_claim;
 	bool awaits_memory; /* OPEN: for that claim; the stream is paused */
 	uint64_t began_ms; /* when the request began to come; 0: none has */
 	STAILQ_HEAD(, http_pending) pendings; /* oldest first */
@@ -110,6 +112,7 @@ void http_connection_on_data(struct stream *stream, void *context);
 void http_connection_on_end(struct stream *stream, void *context);
 void http_connection_on_closed(
     struct stream *stream, void *context, enum stream_end why);
+void http_connection_on_drained(struct stream *stream, void *context);
 
 /* The gate has room, or is to be asked anew whether it takes anything. */
 void http_connection_on_room(struct http_connection *connection);

@@ -38,6 +38,7 @@ static const struct stream_handlers handlers = {
     .on_data = http_connection_on_data,
     .on_end = http_connection_on_end,
     .on_closed = http_connection_on_closed,
+    .on_drained = http_connection_on_drained,
 };
 
 static const struct front_role role = {

@@ -23,6 +23,9 @@ static const bool moves[3][3] = {
 static void
 on_result(struct front_writer *writer, const struct gate_result *result);
 static void on_grant(struct intake_claim *claim);
+static void on_late_request(struct intake_claim *claim);
+static void on_reply_grant(struct intake_claim *claim);
+static void on_late_reply(struct intake_claim *claim);
 static void connection_free(struct tcp_connection *connection);
 
 static void
@@ -39,6 +42,9 @@ tcp_connection_create(struct tcp_door *door, struct stream *stream)
 
 	connection->writer.on_result = on_result;
 	connection->claim.on_grant = on_grant;
+	connection->claim.on_late = on_late_request;
+	reply_claim_init(
+	    &connection->reply_claim, on_reply_grant, on_late_reply);
 	connection->door = door;
 	connection->stream = stream;
 	TAILQ_INSERT_TAIL(&door->connections, connection, link);
@@ -180,6 +186,7 @@ tcp_connection_on_data(struct stream *stream, void *context)
 	}
 	door->is_fresh = false;
 	door->ahead = 0;
+	connection->replied = stream_output_waiting(stream);
 	while (stream_takes(stream) && connection->protocol->step(connection))
 		continue;
 	if (door->tally_total > 0)
@@ -228,6 +235,7 @@ tcp_connection_on_closed(
 	struct tcp_connection *connection = context;
 
 	connection->stream = NULL;
+	reply_claim_release(&connection->reply_claim, connection->door->front);
 	if (connection->state == TCP_BUSY) {
 		TAILQ_REMOVE(&connection->door->busy, connection, busy_link);
 		task_end(connection);
@@ -281,6 +289,56 @@ on_grant(struct intake_claim *claim)
 		connection_resume(connection);
 }
 
+/* Others wait while the rest of its large request does not come. */
+static void
+on_late_request(struct intake_claim *claim)
+{
+	struct tcp_connection *connection =
+	    (struct tcp_connection *)((char *)claim -
+		offsetof(struct tcp_connection, claim));
+
+	if (connection->stream != NULL && connection->pendings.count == 0 &&
+	    connection->state == TCP_OPEN)
+		stream_close(connection->stream);
+}
+
+static struct tcp_connection *
+of_reply_claim(struct intake_claim *claim)
+{
+	return (struct tcp_connection *)((char *)claim -
+	    offsetof(struct tcp_connection, reply_claim));
+}
+
+/* There is memory for the reply of the request that waits. */
+static void
+on_reply_grant(struct intake_claim *claim)
+{
+	struct tcp_connection *connection = of_reply_claim(claim);
+
+	if (connection->state != TCP_WAITING)
+		return;
+	reply_claim_keep(&connection->reply_claim);
+	connection_resume(connection);
+}
+
+/* Others wait while it does not take what it has asked for. */
+static void
+on_late_reply(struct intake_claim *claim)
+{
+	stream_close(of_reply_claim(claim)->stream);
+}
+
+void
+tcp_connection_on_drained(struct stream *stream, void *context)
+{
+	struct tcp_connection *connection = context;
+
+	if (reply_claim_drained(
+		&connection->reply_claim, connection->door->front) &&
+	    connection->state == TCP_WAITING)
+		connection_resume(connection);
+}
+
 /* The last result that was due has come. */
 static void
 on_settled(struct tcp_connection *connection)
@@ -319,6 +377,9 @@ on_result(struct front_writer *writer, const struct gate_result *result)
 	if (LIKELY(connection->stream != NULL))
 		protocol->reply(
 		    &pending, result, stream_output(connection->stream));
+	if (LIKELY(connection->stream != NULL))
+		reply_claim_count(&connection->reply_claim,
+		    connection->door->front, connection->stream);
 	tcp_door_count_result(connection->door, protocol->metric, &pending);
 	count_failure(protocol->metric, result);
 	if (connection->pendings.count == 0)
@@ -423,8 +484,12 @@ bool
 tcp_connection_answered(struct tcp_connection *connection, size_t size,
     enum metric_operation operation)
 {
-	if (UNLIKELY(connection->pendings.count > 0))
+	if (UNLIKELY(connection->pendings.count > 0) ||
+	    UNLIKELY(!reply_claim_fits(&connection->reply_claim,
+		connection->door->front, connection->stream,
+		connection->replied)))
 		return tcp_connection_wait(connection);
+	connection->replied = stream_output_waiting(connection->stream);
 	stream_consume(connection->stream, size);
 	claim_release(connection);
 	tally_add(connection, operation);
@@ -491,5 +556,7 @@ tcp_connection_run(struct tcp_connection *connection)
 	door->server.commands_processed++;
 	task_end(connection);
 	claim_release(connection);
+	reply_claim_count(
+	    &connection->reply_claim, door->front, connection->stream);
 	connection_resume(connection);
 }

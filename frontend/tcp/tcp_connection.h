@@ -30,6 +30,7 @@
 #include "common/net/stream.h"
 #include "frontend/core/front.h"
 #include "frontend/core/intake.h"
+#include "frontend/core/reply_claim.h"
 #include "frontend/protocol/frame_request.h"
 #include "frontend/tcp/frame_call.h"
 #include "frontend/tcp/resp_commands.h"
@@ -137,6 +138,8 @@ struct tcp_connection {
 	struct tcp_pendings pendings;
 	size_t wanted; /* input with less is not worth a look */
 	struct intake_claim claim; /* of a large request, until its result */
+	struct reply_claim reply_claim;
+	size_t replied; /* what waits of the replies before this request's */
 	/* In TCP_BUSY: what the request has so far, and its bytes. */
 	struct tcp_task task;
 	struct buffer held;
@@ -179,6 +182,7 @@ void tcp_connection_on_data(struct stream *stream, void *context);
 void tcp_connection_on_end(struct stream *stream, void *context);
 void tcp_connection_on_closed(
     struct stream *stream, void *context, enum stream_end why);
+void tcp_connection_on_drained(struct stream *stream, void *context);
 
 /* The gate has room again. */
 void tcp_connection_on_room(struct tcp_connection *connection);

@@ -44,6 +44,7 @@ static const struct stream_handlers handlers = {
     .on_data = tcp_connection_on_data,
     .on_end = tcp_connection_on_end,
     .on_closed = tcp_connection_on_closed,
+    .on_drained = tcp_connection_on_drained,
 };
 
 /* The port that clients connect to; 0 for a UNIX socket. */

@@ -28,6 +28,8 @@ static const struct limit limits[] = {
     {"WRITER_ID_BYTES", WRITER_ID_BYTES},
     {"LARGE_REQUEST_BYTES", LARGE_REQUEST_BYTES},
     {"LARGE_REQUESTS_BYTES_MAX", LARGE_REQUESTS_BYTES_MAX},
+    {"LARGE_REPLY_BYTES", LARGE_REPLY_BYTES},
+    {"LARGE_REPLIES_BYTES_MAX", LARGE_REPLIES_BYTES_MAX},
 };
 
 #define LIMITS (sizeof(limits) / sizeof(limits[0]))

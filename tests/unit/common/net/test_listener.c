@@ -69,7 +69,7 @@ static void
 server_init(struct server *server, unsigned connections_max)
 {
 	static const struct stream_handlers handlers = {
-	    on_data, NULL, on_closed};
+	    on_data, NULL, on_closed, NULL};
 	struct net_options options = {
 	    .connections_max = connections_max,
 	    .input_bytes_max = 65536,

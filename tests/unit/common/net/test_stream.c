@@ -23,6 +23,7 @@ struct server {
 	unsigned turns; /* calls of on_data */
 	unsigned ends;
 	unsigned closes;
+	unsigned drains;
 	enum stream_end why;
 	size_t output_max;
 	bool stop_on_close;
@@ -105,7 +106,17 @@ on_closed(struct stream *stream, void *context, enum stream_end why)
 		loop_stop(server->loop);
 }
 
-static const struct stream_handlers handlers = {on_data, on_end, on_closed};
+static void
+on_drained(struct stream *stream, void *context)
+{
+	struct server *server = context;
+
+	CU_ASSERT_EQUAL(stream_output_waiting(stream), 0);
+	server->drains++;
+}
+
+static const struct stream_handlers handlers = {
+    on_data, on_end, on_closed, on_drained};
 
 static void
 on_time(void *context)
@@ -271,6 +282,54 @@ output_that_waits_holds_back_the_input(void)
 	buffer_deinit(&heard);
 	buffer_deinit(&wanted);
 	buffer_deinit(&requests);
+	server_deinit(&server);
+}
+
+static void
+owner_is_told_once_when_no_output_waits(void)
+{
+	struct server server;
+	struct buffer heard = {0};
+
+	server_init(&server);
+	say(&server, "5000000\n");
+	turn_for(&server, 5);
+	CU_ASSERT_TRUE(stream_output_waiting(server.stream) > 0);
+	stream_tell_drained(server.stream);
+	turn_for(&server, 5);
+	CU_ASSERT_EQUAL(server.drains, 0);
+	while (buffer_size(&heard) < 5000001) {
+		hear(&server, &heard);
+		turn_for(&server, 1);
+	}
+	CU_ASSERT_EQUAL(server.drains, 1);
+	say(&server, "1\n");
+	turn_for(&server, 5);
+	CU_ASSERT_EQUAL(server.drains, 1);
+	buffer_deinit(&heard);
+	server_deinit(&server);
+}
+
+static void
+output_may_be_taken_back(void)
+{
+	struct server server;
+	struct buffer heard = {0};
+
+	server_init(&server);
+	buffer_append_slice(
+	    stream_output(server.stream), slice_of_string("kept, gone"));
+	stream_drop_output(server.stream, 4);
+	turn_for(&server, 5);
+	hear(&server, &heard);
+	CU_ASSERT_TRUE(heard_is(&heard, "kept"));
+	buffer_append_slice(
+	    stream_output(server.stream), slice_of_string("gone"));
+	stream_drop_output(server.stream, 0);
+	turn_for(&server, 5);
+	hear(&server, &heard);
+	CU_ASSERT_EQUAL(buffer_size(&heard), 0);
+	buffer_deinit(&heard);
 	server_deinit(&server);
 }
 
@@ -485,7 +544,7 @@ static void
 stream_may_be_closed_in_its_own_callback(void)
 {
 	static const struct stream_handlers closing = {
-	    on_close_at_once, NULL, on_closed};
+	    on_close_at_once, NULL, on_closed, NULL};
 	struct server server;
 	struct buffer heard = {0};
 
@@ -506,6 +565,8 @@ main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(requests_in_pieces_are_answered_when_whole),
 	    SUITE_CASE(output_that_waits_holds_back_the_input),
+	    SUITE_CASE(owner_is_told_once_when_no_output_waits),
+	    SUITE_CASE(output_may_be_taken_back),
 	    SUITE_CASE(half_closed_peer_still_gets_all_answers),
 	    SUITE_CASE(peer_that_breaks_off_closes_the_stream),
 	    SUITE_CASE(last_words_arrive_before_the_end),

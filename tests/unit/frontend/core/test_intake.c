@@ -7,6 +7,7 @@
 struct owner {
 	struct intake_claim claim; /* first */
 	unsigned grants;
+	unsigned lates;
 };
 
 static void
@@ -45,6 +46,40 @@ what_fits_is_granted_and_the_rest_waits_its_turn(void)
 	intake_release(&intake, &owners[2].claim);
 	intake_release(&intake, &owners[2].claim);
 	intake_release(&intake, &owners[3].claim);
+	CU_ASSERT_EQUAL(intake.bytes, 0);
+}
+
+static void
+on_late(struct intake_claim *claim)
+{
+	((struct owner *)claim)->lates++;
+}
+
+static void
+who_holds_for_long_is_told_while_others_wait(void)
+{
+	struct owner owners[OWNERS];
+	struct intake intake;
+
+	owners_init(owners);
+	owners[0].claim.on_late = on_late;
+	owners[2].claim.on_late = on_late;
+	intake_init(&intake, 100);
+	CU_ASSERT_TRUE(intake_ask(&intake, &owners[0].claim, 60));
+	intake_check(&intake, 1000, 500);
+	intake_check(&intake, 2000, 500);
+	CU_ASSERT_EQUAL(owners[0].lates, 0);
+	/* What is counted without having been asked for stands in the way. */
+	intake_take(&intake, &owners[1].claim, 60);
+	CU_ASSERT_EQUAL(intake.bytes, 120);
+	CU_ASSERT_FALSE(intake_ask(&intake, &owners[2].claim, 10));
+	intake_check(&intake, 3000, 500);
+	CU_ASSERT_EQUAL(owners[0].lates, 1);
+	CU_ASSERT_EQUAL(owners[2].lates, 0);
+	intake_release(&intake, &owners[0].claim);
+	CU_ASSERT_EQUAL(owners[2].grants, 1);
+	intake_release(&intake, &owners[1].claim);
+	intake_release(&intake, &owners[2].claim);
 	CU_ASSERT_EQUAL(intake.bytes, 0);
 }
 
@@ -125,6 +160,7 @@ main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 	    SUITE_CASE(what_fits_is_granted_and_the_rest_waits_its_turn),
+	    SUITE_CASE(who_holds_for_long_is_told_while_others_wait),
 	    SUITE_CASE(the_oldest_has_what_it_asks_for),
 	    SUITE_CASE(a_claim_that_grows_waits_like_others),
 	    SUITE_CASE(everybody_is_served_within_the_bound),
