@@ -57,6 +57,7 @@ do_chore(struct journal_helper *helper, struct chore *chore)
 		}
 		break;
 	case CHORE_WRITE_OUT:
+		file_leave_pages(chore->bytes, (size_t)chore->size_bytes);
 		file_write_out(chore->file, chore->offset, chore->size_bytes);
 		break;
 	case CHORE_LEAVE:
@@ -142,11 +143,12 @@ journal_helper_prefault(
 
 void
 journal_helper_write_out(struct journal_helper *helper, struct file *file,
-    uint64_t offset, uint64_t size_bytes)
+    void *pages, uint64_t offset, uint64_t size_bytes)
 {
 	add(helper,
 	    &(struct chore){.kind = CHORE_WRITE_OUT,
 		.file = file,
+		.bytes = pages,
 		.offset = offset,
 		.size_bytes = size_bytes});
 }

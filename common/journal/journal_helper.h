@@ -31,9 +31,12 @@ struct journal_helper *journal_helper_create(struct file_system *fs);
 void journal_helper_prefault(
     struct journal_helper *helper, void *pages, size_t size_bytes);
 
-/* Has the disk write these bytes. The file stays open until leave(). */
+/*
+ * Has the disk write these whole pages, of which `pages` is the mapping, and
+ * which are not written again. All stays open and mapped until leave().
+ */
 void journal_helper_write_out(struct journal_helper *helper, struct file *file,
-    uint64_t offset, uint64_t size_bytes);
+    void *pages, uint64_t offset, uint64_t size_bytes);
 
 /* Unmaps and closes a segment; both are taken. */
 void journal_helper_leave(struct journal_helper *helper, struct file *file,

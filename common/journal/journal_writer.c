@@ -13,9 +13,11 @@
  */
 #define WRITE_OUT_BYTES ((uint64_t)4 << 20)
 
-/* A helper is asked more often, and for as many pages ahead of the end. */
-#define HELPED_BYTES ((uint64_t)1 << 20)
-#define PREFAULT_BYTES ((uint64_t)4 << 20)
+/*
+ * A helper is asked as often, and for the pages of the next two pieces. To
+ * wake it takes longer than many puts, so it should not be more often.
+ */
+#define PREFAULT_BYTES (2 * WRITE_OUT_BYTES)
 
 /*
  * The page cache may keep a file in pieces of this size, each dirty and
@@ -63,7 +65,7 @@ journal_writer_begin(struct journal_writer *writer, struct file *file,
 static void
 prefault(struct journal_writer *writer)
 {
-	uint64_t start = writer->end & ~(HELPED_BYTES - 1);
+	uint64_t start = writer->end & ~(WRITE_OUT_BYTES - 1);
 	uint64_t end = start + PREFAULT_BYTES;
 
 	if (writer->helper == NULL)
@@ -89,8 +91,8 @@ write_out(struct journal_writer *writer)
 	if (end <= start)
 		return;
 	if (writer->helper != NULL)
-		journal_helper_write_out(
-		    writer->helper, writer->file, start, end - start);
+		journal_helper_write_out(writer->helper, writer->file,
+		    writer->mapping + start, start, end - start);
 	else
 		file_write_out(writer->file, start, end - start);
 	writer->written_out = end;
@@ -173,8 +175,7 @@ flush_mapped(struct journal_writer *writer, struct error *err)
 		writer->file, writer->mapping, start, bytes, err) != STATUS_OK)
 		return err->code;
 	buffer_clear(&writer->gather, GATHER_KEEP_BYTES_MAX);
-	if (writer->end - writer->written_out >=
-	    (writer->helper != NULL ? HELPED_BYTES : WRITE_OUT_BYTES)) {
+	if (writer->end - writer->written_out >= WRITE_OUT_BYTES) {
 		prefault(writer);
 		write_out(writer);
 	}

@@ -289,6 +289,12 @@ file_prefault(void *mapping, size_t size_bytes)
 #endif
 }
 
+void
+file_leave_pages(void *mapping, size_t size_bytes)
+{
+	(void)madvise(mapping, size_bytes, MADV_DONTNEED);
+}
+
 uint64_t
 file_fault_count(void)
 {

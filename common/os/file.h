@@ -111,6 +111,14 @@ void file_populate(void *mapping, size_t size_bytes);
 void file_prefault(void *mapping, size_t size_bytes);
 
 /*
+ * Takes pages out of a mapping that touches them no more for a while; they
+ * come back from the file when it does. Whoever writes them out need not take
+ * the right to write from each page in turn, which interrupts every processor
+ * that runs a thread of this process once a page.
+ */
+void file_leave_pages(void *mapping, size_t size_bytes);
+
+/*
  * How often this thread has had to wait for a page of a mapping to come from
  * its file. Costs a system call.
  */

@@ -72,6 +72,40 @@ second_lock_is_busy_until_the_first_is_closed(void)
 	scratch_deinit(&scratch);
 }
 
+static void
+pages_left_come_back_with_what_was_written(void)
+{
+	enum {
+		SIZE = 64 << 10
+	};
+	struct file_system *fs = file_system_real();
+	struct buffer content = {0};
+	struct scratch scratch;
+	struct file *file;
+	struct error err;
+	void *mapping;
+
+	scratch_init(&scratch);
+	ASSERT_OK(
+	    file_create(fs, scratch_path(&scratch, "m"), &file, &err), &err);
+	ASSERT_OK(file_allocate(file, SIZE, &err), &err);
+	ASSERT_OK(file_map(file, SIZE, true, &mapping, &err), &err);
+	memset(mapping, 'a', SIZE);
+	file_leave_pages(mapping, SIZE / 2);
+	CU_ASSERT_EQUAL(((uint8_t *)mapping)[SIZE / 2 - 1], 'a');
+	file_leave_pages(mapping, SIZE);
+	ASSERT_OK(file_read_whole(
+		      fs, scratch_path(&scratch, "m"), SIZE, &content, &err),
+	    &err);
+	CU_ASSERT_EQUAL(buffer_size(&content), SIZE);
+	for (size_t i = 0; i < SIZE; i++)
+		CU_ASSERT_EQUAL_FATAL(content.data[i], 'a');
+	buffer_deinit(&content);
+	file_unmap(mapping, SIZE);
+	file_close(file);
+	scratch_deinit(&scratch);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -79,6 +113,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(replaced_file_has_the_new_content_and_no_leftover),
 	    SUITE_CASE(missing_file_is_not_found_and_removing_it_is_fine),
 	    SUITE_CASE(second_lock_is_busy_until_the_first_is_closed),
+	    SUITE_CASE(pages_left_come_back_with_what_was_written),
 	};
 
 	return suite_run("file", cases, SUITE_COUNT(cases), argc, argv);
