@@ -445,11 +445,21 @@ memtable_iterator_create(
 	    .close = memtable_close,
 	};
 	struct memtable_iterator *it = mem_resize(NULL, sizeof(*it));
-	uint32_t newest;
-	uint32_t order;
 
 	it->base = (struct iterator){.ops = &ops};
 	it->map = reader;
+	memtable_iterator_renew(&it->base, sequence_max);
+	return &it->base;
+}
+
+void
+memtable_iterator_renew(struct iterator *base, uint64_t sequence_max)
+{
+	struct memtable_iterator *it = (struct memtable_iterator *)base;
+	uint32_t newest;
+	uint32_t order;
+
+	base->valid = false;
 	it->sequence_max = sequence_max;
 	it->covered = 0;
 	it->covered_prefix_size = 0;
@@ -459,10 +469,9 @@ memtable_iterator_create(
 	it->is_damaged = false;
 	/* In this turn; memtable_reader.h says why. */
 	newest = atomic_load_explicit(
-	    &reader->header->newest_node, memory_order_acquire);
+	    &it->map->header->newest_node, memory_order_acquire);
 	order =
-	    atomic_load_explicit(&reader->header->order, memory_order_acquire);
+	    atomic_load_explicit(&it->map->header->order, memory_order_acquire);
 	if ((order != 0 && !order_open(it, order)) || !tail_open(it, newest))
 		it->is_damaged = true;
-	return &it->base;
 }

@@ -105,6 +105,9 @@ enum status memtable_reader_ranges(const struct memtable_reader *reader,
 struct iterator *memtable_iterator_create(
     const struct memtable_reader *reader, uint64_t sequence_max);
 
+/* Makes an iterator of memtable_iterator_create() like one created now. */
+void memtable_iterator_renew(struct iterator *it, uint64_t sequence_max);
+
 uint64_t memtable_reader_number(const struct memtable_reader *reader);
 
 #endif

@@ -29,6 +29,11 @@ struct iterator_ops {
 	    struct iterator *it, struct slice key, struct error *err);
 	enum status (*next)(struct iterator *it, struct error *err);
 	void (*close)(struct iterator *it);
+	/* May be NULL: there is nothing to be done ahead of a seek. */
+	bool (*approach)(struct iterator *it, struct slice key);
+	/* May be NULL: entries come one by one. */
+	enum status (*take)(struct iterator *it, struct entry *out,
+	    size_t count_max, size_t *count, struct error *err);
 };
 
 struct iterator {
@@ -44,11 +49,45 @@ iterator_seek(struct iterator *it, struct slice key, struct error *err)
 	return it->ops->seek(it, key, err);
 }
 
+/*
+ * Goes a step towards the seek of `key`, which must come next, up to where it
+ * would wait for memory; false once there are no more steps. So who seeks in
+ * several iterators waits for the memory of all at once. What fails on the
+ * way, the seek will tell.
+ */
+static inline bool
+iterator_approach(struct iterator *it, struct slice key)
+{
+	return it->ops->approach != NULL && it->ops->approach(it, key);
+}
+
 /* Goes one entry on; the iterator must be valid. */
 static inline enum status MUST_CHECK
 iterator_next(struct iterator *it, struct error *err)
 {
 	return it->ops->next(it, err);
+}
+
+/*
+ * Goes from one to `count_max` entries on, as many as are at hand, and shows
+ * them all in `out`: they are borrowed until the next call. *count is 0 at the
+ * end. Afterwards the iterator stands on the last, but its `entry` is void;
+ * a next, a seek or another take may follow.
+ */
+static inline enum status MUST_CHECK
+iterator_take(struct iterator *it, struct entry *out, size_t count_max,
+    size_t *count, struct error *err)
+{
+	*count = 0;
+	if (it->ops->take != NULL)
+		return it->ops->take(it, out, count_max, count, err);
+	if (it->ops->next(it, err) != STATUS_OK)
+		return err->code;
+	if (it->valid) {
+		*out = it->entry;
+		*count = 1;
+	}
+	return STATUS_OK;
 }
 
 /* Frees the iterator. NULL is allowed. */

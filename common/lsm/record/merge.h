@@ -23,4 +23,8 @@ struct iterator;
 struct iterator *
 merge_iterator_create(struct iterator *const *children, size_t count);
 
+/* One of the children that were given, borrowed; with a single one, `it`. */
+struct iterator *
+merge_iterator_child(struct iterator *it, size_t count, size_t index);
+
 #endif

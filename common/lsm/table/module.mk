@@ -6,4 +6,4 @@ $(call library,common/lsm/table,block_cache.c block_codec.c block_pack.c compres
 $(call unit_tests,common/lsm/table,test_block_cache test_block_pack test_deadline_steps \
     test_table_builder \
     test_table_damage test_table_forged test_table_model \
-    test_table_scrub)
+    test_seek_index test_table_scrub)

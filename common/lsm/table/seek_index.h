@@ -5,6 +5,10 @@
  * of the one, not greater than any of the other, and as short as can be. What
  * all separators have in common is stored once, and the next eight bytes of
  * each stand as a number beside it, so that a search hardly reads any keys.
+ *
+ * Even so it would wait for memory some ten times on end. So every sixteenth
+ * number is gathered as a fence once a reader searches again: fences lie
+ * close together, and the separators between two of them come at once.
  */
 #ifndef COMMON_LSM_TABLE_SEEK_INDEX_H
 #define COMMON_LSM_TABLE_SEEK_INDEX_H
@@ -43,7 +47,21 @@ struct seek_index {
 	struct table_section *separators; /* borrowed */
 	struct table_section *keys; /* borrowed */
 	uint32_t common_prefix_size; /* at most the size of the keys */
+	/* Every so many separators' numbers: unchecked, mere hints. */
+	uint64_t *fences;
+	uint64_t fence_count; /* 0: not gathered */
+	bool was_searched;
 };
+
+/* Separators `low` up to `high`, around the place of a key: a mere hint. */
+struct seek_range {
+	uint64_t low;
+	uint64_t high;
+	uint64_t guess; /* the place, more or less */
+};
+
+/* Frees the fences. */
+void seek_index_deinit(struct seek_index *index);
 
 /* Where a key belongs. */
 struct seek_place {
@@ -55,7 +73,23 @@ struct seek_place {
 	uint32_t share;
 };
 
+/*
+ * Finds out where the place of `key` may be, and lets the separators there
+ * come from memory. Must be guarded like a search.
+ */
+void seek_index_narrow(
+    struct seek_index *index, struct slice key, struct seek_range *out);
+
+/* Lets records around the one at `index` come from memory: a mere hint. */
+void seek_index_fetch(
+    const struct table_section *section, uint64_t index, size_t record_bytes);
+
+/*
+ * Finds the place of `key`. Looks in `range` first; one that is wrong costs
+ * time and nothing else, and NULL is allowed.
+ */
 enum status seek_index_find(const struct seek_index *index, struct slice key,
-    struct seek_place *place, struct error *err) MUST_CHECK;
+    const struct seek_range *range, struct seek_place *place,
+    struct error *err) MUST_CHECK;
 
 #endif

@@ -24,8 +24,15 @@
  * From memory to the processor the iterator lets lines come that many bytes
  * ahead; less after a seek, since most walks are short.
  */
-#define FETCH_BYTES_MIN 512
+#define FETCH_BYTES_MIN 2048
 #define FETCH_BYTES_MAX 4096
+
+/* How far a seek has come. */
+enum approach {
+	APPROACH_NONE,
+	APPROACH_NARROWED, /* the range is known */
+	APPROACH_PLACED, /* the block is known, and on its way */
+};
 
 struct table_iterator {
 	struct iterator base;
@@ -33,6 +40,10 @@ struct table_iterator {
 	struct table_pin pin; /* of the block below */
 	uint64_t number; /* of the block it stands in */
 	struct block_view view;
+	/* What was found out on the way to a seek. */
+	enum approach approach;
+	struct seek_range range;
+	struct seek_place place;
 	uint32_t next; /* where the entry behind this one begins */
 	unsigned run; /* blocks gone through since the last seek */
 	unsigned look_at; /* the run at which to look for faults */
@@ -69,7 +80,7 @@ fetch(struct table_iterator *it, const uint8_t *here)
 	for (; it->fetched < limit; it->fetched += TABLE_LINE_BYTES)
 		__builtin_prefetch(it->fetched);
 	if (it->fetch_bytes < FETCH_BYTES_MAX)
-		it->fetch_bytes += it->fetch_bytes / 2;
+		it->fetch_bytes *= 2;
 }
 
 /* Stands on the entry at `position`, or behind the last of the block. */
@@ -95,6 +106,8 @@ load(struct table_iterator *it, uint64_t number, struct error *err)
 		return table_reader_wrap(it->reader, err);
 	if (!block_view_open(raw, &it->view))
 		return malformed(it, err);
+	if (it->reader->seen_pages != NULL)
+		table_reader_fetch_end(it->reader, number + 1);
 	return STATUS_OK;
 }
 
@@ -146,10 +159,45 @@ next_block(struct table_iterator *it, struct error *err)
 }
 
 static enum status
+find_place(struct table_iterator *it, struct slice key, struct error *err)
+{
+	struct table_reader *reader = it->reader;
+
+	if (seek_index_find(&reader->seek_index, key, &it->range, &it->place,
+		err) != STATUS_OK)
+		return table_reader_wrap(reader, err);
+	/* Those that are compressed lie elsewhere, if in memory. */
+	if (reader->seen_pages != NULL)
+		table_reader_fetch_block(reader, &it->place);
+	it->approach = APPROACH_PLACED;
+	return STATUS_OK;
+}
+
+static bool
+approach(struct iterator *base, struct slice key)
+{
+	struct table_iterator *it = (struct table_iterator *)base;
+	struct table_reader *reader = it->reader;
+	struct error ignored;
+
+	if (reader->block_count == 0)
+		return false;
+	if (it->approach == APPROACH_NONE) {
+		seek_index_narrow(&reader->seek_index, key, &it->range);
+		seek_index_fetch(&reader->sections[TABLE_SECTION_BLOCKS],
+		    it->range.guess, TABLE_BLOCK_RECORD_BYTES);
+		it->approach = APPROACH_NARROWED;
+		return true;
+	}
+	if (it->approach == APPROACH_NARROWED)
+		(void)!find_place(it, key, &ignored);
+	return false;
+}
+
+static enum status
 seek(struct iterator *base, struct slice key, struct error *err)
 {
 	struct table_iterator *it = (struct table_iterator *)base;
-	struct seek_place place;
 	uint32_t index;
 	uint32_t position;
 
@@ -160,14 +208,19 @@ seek(struct iterator *base, struct slice key, struct error *err)
 	it->ahead = 0;
 	if (it->reader->block_count == 0)
 		return STATUS_OK;
-	if (seek_index_find(&it->reader->seek_index, key, &place, err) !=
-	    STATUS_OK)
-		return table_reader_wrap(it->reader, err);
-	if (it->reader->seen_pages != NULL)
-		table_reader_fetch_block(it->reader, &place);
-	if (load(it, place.block, err) != STATUS_OK)
+	while (approach(base, key))
+		;
+	/* It has come so far, or here is why not. */
+	if (it->approach == APPROACH_NARROWED &&
+	    find_place(it, key, err) != STATUS_OK) {
+		it->approach = APPROACH_NONE;
 		return err->code;
-	if (!block_view_seek(&it->view, key, place.share, &index, &position))
+	}
+	it->approach = APPROACH_NONE;
+	if (load(it, it->place.block, err) != STATUS_OK)
+		return err->code;
+	if (!block_view_seek(
+		&it->view, key, it->place.share, &index, &position))
 		return malformed(it, err);
 	it->fetched = it->view.data + position;
 	it->fetch_bytes = FETCH_BYTES_MIN;
@@ -189,6 +242,45 @@ next(struct iterator *base, struct error *err)
 	return next_block(it, err);
 }
 
+/*
+ * Takes no more than the block holds, so that one pin does for all; and no
+ * entry is malformed before it is shown to be.
+ */
+static enum status
+take(struct iterator *base, struct entry *out, size_t count_max, size_t *count,
+    struct error *err)
+{
+	struct table_iterator *it = (struct table_iterator *)base;
+	uint32_t position = it->next;
+	size_t taken = 0;
+
+	CHECK(base->valid);
+	if (position >= it->view.entries_size) {
+		base->valid = false;
+		if (next_block(it, err) != STATUS_OK)
+			return err->code;
+		if (!base->valid)
+			return STATUS_OK;
+		out[taken++] = base->entry;
+		position = it->next;
+	}
+	fetch(it, it->view.data + position);
+	while (taken < count_max && position < it->view.entries_size) {
+		if (UNLIKELY(
+			!block_entry_read(it->view.data, it->view.entries_size,
+			    position, &out[taken], &position))) {
+			if (taken > 0)
+				break;
+			base->valid = false;
+			return malformed(it, err);
+		}
+		taken++;
+		it->next = position;
+	}
+	*count = taken;
+	return STATUS_OK;
+}
+
 static void
 close(struct iterator *base)
 {
@@ -201,7 +293,13 @@ close(struct iterator *base)
 struct iterator *
 table_iterator_create(struct table_reader *reader)
 {
-	static const struct iterator_ops ops = {seek, next, close};
+	static const struct iterator_ops ops = {
+	    .seek = seek,
+	    .next = next,
+	    .close = close,
+	    .approach = approach,
+	    .take = take,
+	};
 	struct table_iterator *it = mem_new(sizeof(*it));
 
 	it->base.ops = &ops;

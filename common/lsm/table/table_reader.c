@@ -68,6 +68,7 @@ table_reader_close(struct table_reader *reader)
 		block_cache_forget(reader->cache, &reader->cached);
 	for (unsigned i = 0; i < TABLE_SECTION_COUNT; i++)
 		table_section_deinit(&reader->sections[i]);
+	seek_index_deinit(&reader->seek_index);
 	mem_free(reader->seen_blocks);
 	mem_free(reader->seen_pages);
 	table_summary_deinit(&reader->summary);
@@ -253,9 +254,10 @@ open_sections(struct table_reader *reader, const uint8_t *checksums)
 		    checksums);
 		checksums += 4 * table_piece_count(extent.size);
 	}
-	reader->seek_index = (struct seek_index){
-	    &reader->sections[TABLE_SECTION_SEPARATORS],
-	    &reader->sections[TABLE_SECTION_KEYS], footer->common_prefix_size};
+	reader->seek_index =
+	    (struct seek_index){&reader->sections[TABLE_SECTION_SEPARATORS],
+		&reader->sections[TABLE_SECTION_KEYS],
+		footer->common_prefix_size, NULL, 0, false};
 	reader->block_count = footer->sections[TABLE_SECTION_BLOCKS].size /
 	    TABLE_BLOCK_RECORD_BYTES;
 	reader->line_count =

@@ -162,6 +162,15 @@ table_reader_fetch_block(
 	table_reader_fetch(reader, block.bytes + guess);
 }
 
+void
+table_reader_fetch_end(const struct table_reader *reader, uint64_t number)
+{
+	struct stored_block block;
+
+	if (number < reader->block_count && read_record(reader, number, &block))
+		__builtin_prefetch(block.bytes + block.raw_size - 2);
+}
+
 enum status
 table_reader_block(struct table_reader *reader, uint64_t number,
     struct table_pin *pin, struct slice *raw, struct error *err)

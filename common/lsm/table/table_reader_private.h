@@ -77,6 +77,9 @@ enum status table_reader_block(struct table_reader *reader, uint64_t number,
 void table_reader_fetch_block(
     const struct table_reader *reader, const struct seek_place *place);
 
+/* Lets come the end of an uncompressed block: a mere hint. */
+void table_reader_fetch_end(const struct table_reader *reader, uint64_t number);
+
 /* The same as table_reader_block(), always from the file and past the cache. */
 enum status
 table_reader_block_afresh(struct table_reader *reader, uint64_t number,

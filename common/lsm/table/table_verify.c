@@ -205,8 +205,8 @@ check_separator(struct survey *survey, struct slice key, struct error *err)
 {
 	struct seek_place place;
 
-	if (seek_index_find(&survey->reader->seek_index, key, &place, err) !=
-	    STATUS_OK)
+	if (seek_index_find(&survey->reader->seek_index, key, NULL, &place,
+		err) != STATUS_OK)
 		return err->code;
 	if (place.block != survey->number)
 		return disagrees(survey, "a separator leads elsewhere", err);

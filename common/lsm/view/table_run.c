@@ -28,7 +28,11 @@ static size_t count_not_behind(
 static enum status
 run_seek(struct iterator *it, struct slice key, struct error *err);
 static enum status run_next(struct iterator *it, struct error *err);
+static enum status run_take(struct iterator *it, struct entry *out,
+    size_t count_max, size_t *count, struct error *err);
 static void run_close(struct iterator *it);
+static bool run_approach(struct iterator *it, struct slice key);
+static void stand_in(struct run_iterator *run, size_t index);
 static enum status settle(struct run_iterator *run, struct error *err);
 static size_t behind_shadow(const struct run_iterator *run);
 static bool is_shadowed(struct run_iterator *run, struct slice key);
@@ -167,6 +171,8 @@ table_run_iterator_create(struct table_run run, const struct range_set *shadows)
 	    .seek = run_seek,
 	    .next = run_next,
 	    .close = run_close,
+	    .approach = run_approach,
+	    .take = run_take,
 	};
 	struct run_iterator *it;
 
@@ -195,6 +201,16 @@ run_seek(struct iterator *it, struct slice key, struct error *err)
 	return settle(run, err);
 }
 
+static bool
+run_approach(struct iterator *it, struct slice key)
+{
+	struct run_iterator *run = (struct run_iterator *)it;
+	size_t index = table_run_find(&run->run, key);
+
+	stand_in(run, index == run->run.count ? 0 : index);
+	return iterator_approach(run->child, key);
+}
+
 static enum status
 run_next(struct iterator *it, struct error *err)
 {
@@ -205,6 +221,33 @@ run_next(struct iterator *it, struct error *err)
 	if (iterator_next(run->child, err) != STATUS_OK)
 		return err->code;
 	return settle(run, err);
+}
+
+/* What may be shadowed is looked at one by one. */
+static enum status
+run_take(struct iterator *it, struct entry *out, size_t count_max,
+    size_t *count, struct error *err)
+{
+	struct run_iterator *run = (struct run_iterator *)it;
+
+	CHECK(it->valid);
+	if (run->shadows == NULL) {
+		if (iterator_take(run->child, out, count_max, count, err) !=
+		    STATUS_OK)
+			return err->code;
+		if (*count > 0)
+			return STATUS_OK;
+		it->valid = false;
+		if (settle(run, err) != STATUS_OK)
+			return err->code;
+	} else if (run_next(it, err) != STATUS_OK) {
+		return err->code;
+	}
+	if (it->valid) {
+		*out = it->entry;
+		*count = 1;
+	}
+	return STATUS_OK;
 }
 
 static void
@@ -285,20 +328,27 @@ is_shadowed(struct run_iterator *run, struct slice key)
 	return run->shadow.sequence > summary->sequence_max;
 }
 
-/* Stands the child on the first entry of a table from `key` on. */
-static enum status
-place(
-    struct run_iterator *run, size_t index, struct slice key, struct error *err)
+/* Makes the child one over the table at `index`, if there is one. */
+static void
+stand_in(struct run_iterator *run, size_t index)
 {
 	if (run->child != NULL && index != run->index) {
 		iterator_close(run->child);
 		run->child = NULL;
 	}
 	run->index = index;
-	if (index >= run->run.count)
-		return STATUS_OK;
-	if (run->child == NULL)
+	if (index < run->run.count && run->child == NULL)
 		run->child =
 		    table_iterator_create(run->run.tables[index].reader);
+}
+
+/* Stands the child on the first entry of a table from `key` on. */
+static enum status
+place(
+    struct run_iterator *run, size_t index, struct slice key, struct error *err)
+{
+	stand_in(run, index);
+	if (index >= run->run.count)
+		return STATUS_OK;
 	return iterator_seek(run->child, key, err);
 }

@@ -63,11 +63,11 @@ view_close(struct view *view)
 	if (view == NULL || --view->owners > 0)
 		return;
 	table_pin_release(&view->pin);
+	view_scan_free(view->spare_scan);
 	for (size_t i = 0; i < view->description.memtable_count; i++)
 		file_release(view->memtable_files[i]);
 	for (size_t i = 0; i < view->description.table_count; i++)
 		file_release(view->table_files[i]);
-	view_scan_free(view->spare_scan);
 	range_set_deinit(&view->ranges);
 	buffer_deinit(&view->value);
 	mem_free(view->memtables);
@@ -115,6 +115,20 @@ view_iterator_create(
 	merged = merge_iterator_create(children, count);
 	mem_free(children);
 	return merged;
+}
+
+/* Memtables come first, and nothing else changes. */
+void
+view_iterator_renew(
+    struct view *view, struct iterator *it, uint64_t sequence_max)
+{
+	size_t count = view->description.memtable_count + view->levels[0].count;
+
+	for (unsigned level = 1; level < VIEW_LEVELS_MAX; level++)
+		count += view->levels[level].count > 0 ? 1 : 0;
+	for (size_t i = 0; i < view->description.memtable_count; i++)
+		memtable_iterator_renew(
+		    merge_iterator_child(it, count, i), sequence_max);
 }
 
 enum status

@@ -99,6 +99,13 @@ struct iterator *view_iterator_create(
     struct view *view, uint64_t sequence_max, const struct range_set *shadows);
 
 /*
+ * Makes an iterator of view_iterator_create(), without shadows, like one that
+ * is created now; it saves the memory for another. Must be guarded.
+ */
+void view_iterator_renew(
+    struct view *view, struct iterator *it, uint64_t sequence_max);
+
+/*
  * The range tombstones of all sources: those in memtables only up to
  * `sequence_max`. Adds to `into` and seals it.
  */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/attributes.h"
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/lsm/record/iterator.h"
@@ -16,6 +17,9 @@
 #define ENTRIES_KEEP_MAX 4096
 #define ENTRIES_CAPACITY_MIN 16
 
+/* So many entries are taken at a time at most. */
+#define TAKE_MAX 32
+
 struct view_scan {
 	struct view *view; /* retained */
 	uint64_t sequence_max;
@@ -24,12 +28,16 @@ struct view_scan {
 	/* Made by the first call, under the guard. */
 	struct range_set ranges;
 	struct iterator *it;
+	struct iterator *spare_it; /* of the scan before, without shadows */
+	/* What was taken from it: those before `at` were inspected. */
+	struct entry *taken; /* room for TAKE_MAX */
+	size_t at;
+	size_t count;
 	/*
 	 * The least key that may not have been inspected: the start; then the
-	 * key where `it` stands, with a zero byte behind if that one was.
+	 * key at `at`, or, if all were, the last with a zero byte behind.
 	 */
 	struct buffer resume;
-	bool is_inspected; /* the entry where `it` stands was inspected */
 	bool is_end;
 	bool is_failed;
 	/* The page. */
@@ -44,7 +52,9 @@ struct scan_call {
 	struct view_scan *scan;
 	struct view_scan_limits limits;
 	bool is_count;
+	bool is_full; /* the next entry would be too much */
 	uint64_t counted;
+	size_t bytes; /* of keys and values shown */
 };
 
 static void spare(struct view_scan *scan);
@@ -61,8 +71,10 @@ view_scan_create(struct view *view, const struct view_scan_options *options)
 	struct view_scan *scan = view->spare_scan;
 
 	view->spare_scan = NULL;
-	if (scan == NULL)
+	if (scan == NULL) {
 		scan = mem_new(sizeof(*scan));
+		scan->taken = mem_new_array(TAKE_MAX, sizeof(struct entry));
+	}
 	scan->view = view_retain(view);
 	scan->sequence_max = options->sequence_max;
 	scan->now_ms = options->now_ms;
@@ -79,7 +91,11 @@ view_scan_close(struct view_scan *scan)
 	if (scan == NULL)
 		return;
 	view = scan->view;
-	iterator_close(scan->it);
+	if (scan->it != NULL && !scan->is_failed && scan->spare_it == NULL &&
+	    range_set_is_empty(&scan->ranges))
+		scan->spare_it = scan->it;
+	else
+		iterator_close(scan->it);
 	range_set_deinit(&scan->ranges);
 	if (view->spare_scan != NULL)
 		view_scan_free(scan);
@@ -93,10 +109,12 @@ view_scan_free(struct view_scan *scan)
 {
 	if (scan == NULL)
 		return;
+	iterator_close(scan->spare_it);
 	buffer_deinit(&scan->resume);
 	buffer_deinit(&scan->end);
 	buffer_deinit(&scan->bytes);
 	mem_free(scan->entries);
+	mem_free(scan->taken);
 	mem_free(scan);
 }
 
@@ -107,8 +125,11 @@ view_scan_free(struct view_scan *scan)
 static void
 spare(struct view_scan *scan)
 {
-	struct view_scan empty = {
-	    .resume = scan->resume, .end = scan->end, .bytes = scan->bytes};
+	struct view_scan empty = {.resume = scan->resume,
+	    .end = scan->end,
+	    .bytes = scan->bytes,
+	    .taken = scan->taken,
+	    .spare_it = scan->spare_it};
 
 	buffer_clear(&empty.resume, RESUME_KEEP_MAX);
 	buffer_clear(&empty.end, RESUME_KEEP_MAX);
@@ -191,24 +212,58 @@ scan_run(struct scan_call *call, struct error *err)
 	return STATUS_OK;
 }
 
-/* The next entry to be inspected, if the scan has not come to its end. */
+/* Takes up to `wanted` further entries; none are left at the end. */
 static enum status
-scan_advance(struct view_scan *scan, struct error *err)
+scan_take(struct view_scan *scan, size_t wanted, struct error *err)
 {
-	if (scan->it == NULL) {
-		if (scan_start(scan, err) != STATUS_OK)
-			return err->code;
-	} else if (scan->is_inspected) {
-		scan->is_inspected = false;
-		if (iterator_next(scan->it, err) != STATUS_OK)
-			return err->code;
-	}
-	if (!scan->it->valid ||
-	    (buffer_size(&scan->end) > 0 &&
-		slice_compare(scan->it->entry.key, buffer_slice(&scan->end)) >=
-		    0))
-		scan->is_end = true;
+	bool is_first = scan->it == NULL;
+
+	scan->at = 0;
+	scan->count = 0;
+	if (!is_first)
+		return iterator_take(scan->it, scan->taken,
+		    wanted < TAKE_MAX ? wanted : TAKE_MAX, &scan->count, err);
+	if (scan_start(scan, err) != STATUS_OK)
+		return err->code;
+	if (scan->it->valid)
+		scan->taken[scan->count++] = scan->it->entry;
 	return STATUS_OK;
+}
+
+/* Inspects what was taken, as far as the limits allow. */
+static void
+inspect(struct scan_call *call, size_t *steps)
+{
+	struct view_scan *scan = call->scan;
+	const struct view_scan_limits *limits = &call->limits;
+	const struct slice end = buffer_slice(&scan->end);
+
+	while (scan->at < scan->count && *steps < limits->steps_max &&
+	    call->counted < limits->entries_max) {
+		const struct entry *entry = &scan->taken[scan->at];
+
+		if (end.size > 0 && slice_compare(entry->key, end) >= 0) {
+			scan->is_end = true;
+			return;
+		}
+		if (is_live(scan, entry)) {
+			size_t size = entry->key.size +
+			    (limits->keys_only ? 0 : entry->value.size);
+
+			/* What does not fit comes with the next call. */
+			if (call->counted > 0 && !call->is_count &&
+			    call->bytes + size > limits->bytes_max) {
+				call->is_full = true;
+				return;
+			}
+			call->bytes += size;
+			call->counted++;
+			if (!call->is_count)
+				show(call, entry);
+		}
+		scan->at++;
+		++*steps;
+	}
 }
 
 static enum status
@@ -217,36 +272,25 @@ scan_guarded(void *context, struct error *err)
 	struct scan_call *call = context;
 	struct view_scan *scan = call->scan;
 	const struct view_scan_limits *limits = &call->limits;
+	size_t steps = 0;
 
-	for (size_t step = 0; step < limits->steps_max; step++) {
-		const struct entry *entry;
-
-		if (scan_advance(scan, err) != STATUS_OK)
-			return err->code;
-		if (scan->is_end)
-			break;
-		entry = &scan->it->entry;
-		if (is_live(scan, entry)) {
-			size_t size = entry->key.size +
-			    (limits->keys_only ? 0 : entry->value.size);
-
-			/* What does not fit comes with the next call. */
-			if (call->counted > 0 && !call->is_count &&
-			    buffer_size(&scan->bytes) + size >
-				limits->bytes_max)
-				break;
-			call->counted++;
-			if (!call->is_count)
-				show(call, entry);
+	while (!scan->is_end && !call->is_full && steps < limits->steps_max &&
+	    call->counted < limits->entries_max) {
+		if (scan->at == scan->count) {
+			if (scan_take(scan, limits->entries_max - call->counted,
+				err) != STATUS_OK)
+				return err->code;
+			scan->is_end = scan->count == 0;
 		}
-		scan->is_inspected = true;
-		if (call->counted == limits->entries_max)
-			break;
+		inspect(call, &steps);
 	}
 	if (!scan->is_end) {
+		bool is_inspected = scan->at == scan->count;
+
 		buffer_clear(&scan->resume, BYTES_KEEP_MAX);
-		buffer_append_slice(&scan->resume, scan->it->entry.key);
-		if (scan->is_inspected)
+		buffer_append_slice(&scan->resume,
+		    scan->taken[is_inspected ? scan->at - 1 : scan->at].key);
+		if (is_inspected)
 			buffer_append_byte(&scan->resume, 0);
 	}
 	return STATUS_OK;
@@ -258,8 +302,14 @@ scan_start(struct view_scan *scan, struct error *err)
 	if (view_ranges(scan->view, scan->sequence_max, &scan->ranges, err) !=
 	    STATUS_OK)
 		return err->code;
-	scan->it = view_iterator_create(scan->view, scan->sequence_max,
-	    range_set_is_empty(&scan->ranges) ? NULL : &scan->ranges);
+	if (range_set_is_empty(&scan->ranges) && scan->spare_it != NULL) {
+		scan->it = scan->spare_it;
+		scan->spare_it = NULL;
+		view_iterator_renew(scan->view, scan->it, scan->sequence_max);
+	} else {
+		scan->it = view_iterator_create(scan->view, scan->sequence_max,
+		    range_set_is_empty(&scan->ranges) ? NULL : &scan->ranges);
+	}
 	return iterator_seek(scan->it, buffer_slice(&scan->resume), err);
 }
 
@@ -296,12 +346,19 @@ show(struct scan_call *call, const struct entry *entry)
 	if (call->limits.keys_only)
 		shown->value = SLICE_EMPTY;
 	size = shown->key.size + shown->value.size;
-	place = buffer_reserve(&scan->bytes, size);
-	memcpy(place, shown->key.data, shown->key.size);
-	if (shown->value.size > 0)
-		memcpy(place + shown->key.size, shown->value.data,
-		    shown->value.size);
-	buffer_commit(&scan->bytes, size);
+	if (UNLIKELY(scan->bytes.capacity - scan->bytes.end < size))
+		(void)buffer_reserve(&scan->bytes, size);
+	place = scan->bytes.data + scan->bytes.end;
+	/* In a table a value stands right behind its key. */
+	if (LIKELY(shown->value.data == shown->key.data + shown->key.size)) {
+		memcpy(place, shown->key.data, size);
+	} else {
+		memcpy(place, shown->key.data, shown->key.size);
+		if (shown->value.size > 0)
+			memcpy(place + shown->key.size, shown->value.data,
+			    shown->value.size);
+	}
+	scan->bytes.end += size;
 }
 
 static void

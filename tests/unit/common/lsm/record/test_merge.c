@@ -9,6 +9,7 @@
 
 #define CHILDREN_MAX 9
 #define KEYS_MAX 200
+#define TAKE_MAX 20
 
 /* An iterator over numbers as keys, whose bytes die with each step. */
 struct child {
@@ -16,7 +17,9 @@ struct child {
 	const uint64_t *sequences; /* by key; 0: the child has not this key */
 	size_t key_count;
 	size_t at;
-	uint8_t *key; /* a fresh piece of memory for each entry */
+	/* A fresh piece of memory for each entry that is still shown. */
+	uint8_t *keys[TAKE_MAX];
+	size_t shown;
 	long steps_left; /* until a call fails; negative: none does */
 	bool *is_closed;
 };
@@ -35,6 +38,14 @@ key_of(size_t number, uint8_t bytes[16])
 	return slice_of(bytes, size);
 }
 
+static void
+child_forget(struct child *child)
+{
+	while (child->shown > 0)
+		mem_free(child->keys[--child->shown]);
+}
+
+/* Shows one more entry; what was shown before stays. */
 static enum status
 child_show(struct child *child, struct error *err)
 {
@@ -42,8 +53,6 @@ child_show(struct child *child, struct error *err)
 	struct slice key;
 
 	child->base.valid = false;
-	mem_free(child->key);
-	child->key = NULL;
 	if (child->steps_left == 0)
 		return error_set(err, STATUS_IO, "the child fails");
 	child->steps_left--;
@@ -52,11 +61,12 @@ child_show(struct child *child, struct error *err)
 	if (child->at == child->key_count)
 		return STATUS_OK;
 	key = key_of(child->at, bytes);
-	child->key = mem_dup(key.data, key.size);
+	child->keys[child->shown] = mem_dup(key.data, key.size);
 	child->base.entry =
-	    (struct entry){.key = slice_of(child->key, key.size),
+	    (struct entry){.key = slice_of(child->keys[child->shown], key.size),
 		.sequence = child->sequences[child->at],
 		.kind = child->at % 3 == 0 ? ENTRY_TOMBSTONE : ENTRY_PUT};
+	child->shown++;
 	child->base.valid = true;
 	return STATUS_OK;
 }
@@ -67,6 +77,7 @@ child_seek(struct iterator *it, struct slice key, struct error *err)
 	struct child *child = (struct child *)it;
 	uint8_t bytes[16];
 
+	child_forget(child);
 	child->at = 0;
 	while (child->at < child->key_count &&
 	    slice_compare(key_of(child->at, bytes), key) < 0)
@@ -74,11 +85,33 @@ child_seek(struct iterator *it, struct slice key, struct error *err)
 	return child_show(child, err);
 }
 
+/* Goes on up to the end of a "block" of seven numbers. */
+static enum status
+child_take(struct iterator *it, struct entry *out, size_t count_max,
+    size_t *count, struct error *err)
+{
+	struct child *child = (struct child *)it;
+
+	child_forget(child);
+	do {
+		child->at += child->at < child->key_count ? 1 : 0;
+		if (child_show(child, err) != STATUS_OK)
+			return err->code;
+		if (it->valid)
+			out[(*count)++] = it->entry;
+	} while (it->valid && *count < count_max && child->at % 7 != 6 &&
+	    child->shown < TAKE_MAX && child->steps_left != 0);
+	/* The end is told by a call that shows nothing. */
+	it->valid = it->valid || *count > 0;
+	return STATUS_OK;
+}
+
 static enum status
 child_next(struct iterator *it, struct error *err)
 {
 	struct child *child = (struct child *)it;
 
+	child_forget(child);
 	child->at++;
 	return child_show(child, err);
 }
@@ -89,18 +122,22 @@ child_close(struct iterator *it)
 	struct child *child = (struct child *)it;
 
 	*child->is_closed = true;
-	mem_free(child->key);
+	child_forget(child);
 	mem_free(child);
 }
 
 static struct iterator *
 child_create(const uint64_t *sequences, size_t key_count, bool *is_closed)
 {
-	static const struct iterator_ops ops = {
-	    child_seek, child_next, child_close};
+	static const struct iterator_ops one_by_one = {
+	    child_seek, child_next, child_close, NULL, NULL};
+	static const struct iterator_ops several = {
+	    child_seek, child_next, child_close, NULL, child_take};
 	struct child *child = mem_new(sizeof(*child));
 
-	child->base.ops = &ops;
+	child->base.ops = (uintptr_t)is_closed / sizeof(*is_closed) % 2 == 0
+	    ? &one_by_one
+	    : &several;
 	child->sequences = sequences;
 	child->key_count = key_count;
 	child->steps_left = -1;
@@ -167,6 +204,43 @@ assert_yields_from(const struct case_data *data, struct iterator *it, size_t at)
 	CU_ASSERT_FALSE_FATAL(it->valid);
 }
 
+/* The same, by as many entries at a time as the merge gives. */
+static void
+assert_gives_from(const struct case_data *data, struct iterator *it, size_t at,
+    struct rng *rng)
+{
+	struct entry taken[TAKE_MAX];
+	size_t count = 0;
+	size_t used = 0;
+	uint8_t bytes[16];
+	struct error err;
+
+	if (it->valid)
+		taken[count++] = it->entry;
+	for (; at < data->key_count; at++) {
+		if (newest(data, at) == 0)
+			continue;
+		if (used == count) {
+			used = 0;
+			ASSERT_OK(
+			    iterator_take(it, taken,
+				1 + rng_below(rng, TAKE_MAX), &count, &err),
+			    &err);
+		}
+		CU_ASSERT_TRUE_FATAL(used < count);
+		CU_ASSERT_TRUE_FATAL(
+		    slice_equal(taken[used].key, key_of(at, bytes)));
+		CU_ASSERT_EQUAL_FATAL(taken[used].sequence, newest(data, at));
+		used++;
+	}
+	CU_ASSERT_EQUAL_FATAL(used, count);
+	if (it->valid) {
+		ASSERT_OK(
+		    iterator_take(it, taken, TAKE_MAX, &count, &err), &err);
+		CU_ASSERT_EQUAL_FATAL(count, 0);
+	}
+}
+
 static void
 random_children_merge_as_the_sorted_array(void)
 {
@@ -185,7 +259,10 @@ random_children_merge_as_the_sorted_array(void)
 
 			ASSERT_OK(
 			    iterator_seek(it, key_of(at, bytes), &err), &err);
-			assert_yields_from(data, it, at);
+			if (i % 2 == 0)
+				assert_yields_from(data, it, at);
+			else
+				assert_gives_from(data, it, at, &rng);
 		}
 		iterator_close(it);
 		for (size_t i = 0; i < data->count; i++)
