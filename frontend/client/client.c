@@ -236,6 +236,10 @@ set_babble(struct slice input, struct error *err)
 	if (input.data[0] == '-' && end != NULL)
 		error_set(err, STATUS_UNAVAILABLE, "the server says: %.*s",
 		    (int)(end - input.data - 1), (const char *)input.data + 1);
+	else if (input.data[0] != FRAME_MAGIC_REPLY)
+		error_set(err, STATUS_CORRUPT,
+		    "what answers there does not speak kvstore's binary "
+		    "protocol: is it the server's -tcp-addr?");
 	else
 		err->code = STATUS_CORRUPT;
 }
