@@ -35,9 +35,9 @@
 #ifndef COMMON_LSM_MEMTABLE_MEMTABLE_FORMAT_H
 #define COMMON_LSM_MEMTABLE_MEMTABLE_FORMAT_H
 
+#include <endian.h>
 #include <assert.h>
 #include <stdatomic.h>
-#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -150,19 +150,6 @@ memtable_run_bytes(size_t count)
 	return offsetof(struct memtable_run, fences) +
 	    count / MEMTABLE_FENCE_EVERY * sizeof(uint64_t) +
 	    count * sizeof(uint32_t);
-}
-
-/* The digest of `key` behind its first `prefix_size` bytes. */
-static inline uint64_t
-memtable_digest(struct slice key, size_t prefix_size)
-{
-	uint64_t digest = 0;
-
-	if (key.size >= prefix_size + sizeof(digest))
-		memcpy(&digest, key.data + prefix_size, sizeof(digest));
-	else if (key.size > prefix_size)
-		memcpy(&digest, key.data + prefix_size, key.size - prefix_size);
-	return be64toh(digest);
 }
 
 /* How many bytes, at most `size_max`, two keys have in common in front. */

@@ -5,6 +5,7 @@
 #include "common/lsm/memtable/memtable_map.h"
 #include "common/lsm/memtable/memtable_reader.h"
 #include "common/lsm/record/iterator.h"
+#include "common/lsm/record/key_digest.h"
 
 /* How many nodes ahead of its turn a key is fetched from memory. */
 #define PREFETCH_COUNT 4
@@ -180,7 +181,7 @@ search_start(const struct memtable_iterator *it, const struct run_view *run,
 		first.size = run->prefix_size;
 		covered = prefix_compare(key, first);
 	}
-	search->digest = memtable_digest(key, run->prefix_size);
+	search->digest = key_digest(key, run->prefix_size);
 	search->low = covered <= 0 ? 0 : run->count / MEMTABLE_FENCE_EVERY;
 	search->size = covered == 0 ? run->count / MEMTABLE_FENCE_EVERY : 0;
 	return true;
@@ -300,7 +301,7 @@ cursor_load(const struct memtable_iterator *it, struct cursor *cursor)
 {
 	if (UNLIKELY(!memtable_map_key(it->map, *cursor->at, &cursor->key)))
 		return false;
-	cursor->digest = memtable_digest(cursor->key, it->prefix_size);
+	cursor->digest = key_digest(cursor->key, it->prefix_size);
 	if (cursor->end - cursor->at > PREFETCH_COUNT) {
 		const uint8_t *later =
 		    memtable_map_at(it->map, cursor->at[PREFETCH_COUNT]);

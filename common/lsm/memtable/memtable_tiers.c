@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/lsm/record/key_digest.h"
 
 /*
  * At each fourth node, but for the one that ends a tail, so many nodes are
@@ -170,7 +171,7 @@ source_load(const struct memtable_tiers *tiers, struct memtable_source *source,
 	}
 	for (size_t i = 0; i < MEMTABLE_SOURCE_DIGESTS; i++)
 		source->loaded[i] =
-		    memtable_digest(key_at(tiers->base, at[i]), prefix_size);
+		    key_digest(key_at(tiers->base, at[i]), prefix_size);
 	source->digest = source->loaded;
 	source->known_end = end;
 }
@@ -195,7 +196,7 @@ source_open(const struct memtable_tiers *tiers, struct memtable_source *source,
 	source->half_shift = 4 * (unsigned)(more < 8 ? more : 8);
 	/* The bits in front, which are those of all keys in the run. */
 	source->high =
-	    memtable_digest(key_at(tiers->base, *source->at), prefix_size) &
+	    key_digest(key_at(tiers->base, *source->at), prefix_size) &
 	    ~(UINT64_MAX >> source->half_shift >> source->half_shift);
 }
 
@@ -379,10 +380,10 @@ tail_add(struct memtable_tiers *tiers, uint32_t node)
 	/* What all have in common gets less a few times, and early. */
 	for (uint32_t i = 0; prefix_size < tiers->tail_prefix_size && i < to;
 	     i++)
-		tail[i].digest = memtable_digest(
-		    key_at(tiers->base, tail[i].node), prefix_size);
+		tail[i].digest =
+		    key_digest(key_at(tiers->base, tail[i].node), prefix_size);
 	tiers->tail_prefix_size = prefix_size;
-	digest = memtable_digest(key, prefix_size);
+	digest = key_digest(key, prefix_size);
 	for (; to > 0; to--) {
 		const struct memtable_item *before = &tail[to - 1];
 

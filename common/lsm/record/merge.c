@@ -1,6 +1,5 @@
 #include "common/lsm/record/merge.h"
 
-#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/lsm/record/iterator.h"
+#include "common/lsm/record/key_digest.h"
 
 /*
  * What keys have in common in front is left out of the digests. It is taken
@@ -15,7 +15,6 @@
  */
 #define PREFIX_SLACK 3
 #define PREFIX_BYTES_MAX 64
-#define DIGEST_BYTES 8
 #define SLOT_NONE UINT32_MAX
 #define TIED_KEY_KEEP_BYTES 4096
 
@@ -62,29 +61,6 @@ struct merge_iterator {
 	size_t prefix_size;
 	uint8_t prefix[PREFIX_BYTES_MAX];
 };
-
-/* Shorter keys are filled up with zeroes, which keeps the order. */
-static inline uint64_t
-digest_of(struct slice key, size_t prefix_size)
-{
-	uint64_t digest = 0;
-	size_t size;
-
-	if (LIKELY(key.size >= prefix_size + DIGEST_BYTES)) {
-		memcpy(&digest, key.data + prefix_size, DIGEST_BYTES);
-		return be64toh(digest);
-	}
-	if (key.size <= prefix_size)
-		return 0;
-	size = key.size - prefix_size;
-	if (key.size < DIGEST_BYTES) {
-		memcpy(&digest, key.data + prefix_size, size);
-		return be64toh(digest);
-	}
-	/* The last bytes of the key; those of the prefix are shifted out. */
-	memcpy(&digest, key.data + key.size - DIGEST_BYTES, DIGEST_BYTES);
-	return be64toh(digest) << (8 * (DIGEST_BYTES - size));
-}
 
 /* Compares words, the last of which may overlap the one before. */
 static inline bool
@@ -159,7 +135,7 @@ set_digests(const struct merge_iterator *merge, struct merge_slot *slot)
 {
 	for (size_t i = slot->at; i < slot->count; i++)
 		slot->digests[i] =
-		    digest_of(slot->entries[i].key, merge->prefix_size);
+		    key_digest(slot->entries[i].key, merge->prefix_size);
 }
 
 /*

@@ -1,9 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/lsm/record/iterator.h"
+#include "common/lsm/record/key_digest.h"
 #include "common/lsm/record/merge.h"
 #include "tests/support/suite.h"
 
@@ -328,6 +330,32 @@ of_equal_sequences_the_first_child_is_yielded(void)
 	iterator_close(it);
 }
 
+static void
+digests_are_the_bytes_behind_the_prefix(void)
+{
+	static const uint8_t bytes[20] = {0xff, 1, 2, 0x80, 4, 5, 6, 7, 8, 0,
+	    10, 11, 12, 0xfe, 14, 15, 16, 17, 18, 19};
+
+	for (size_t size = 0; size <= sizeof(bytes); size++) {
+		/* Its own memory, so that reading past either end is seen. */
+		uint8_t *key = mem_resize(NULL, size + 1);
+
+		memcpy(key + 1, bytes, size);
+		key[0] = 0xaa;
+		for (size_t prefix = 0; prefix <= size + 2; prefix++) {
+			uint64_t digest = 0;
+
+			for (size_t i = prefix; i < prefix + 8; i++)
+				digest =
+				    digest << 8 | (i < size ? bytes[i] : 0);
+			CU_ASSERT_EQUAL(
+			    key_digest(slice_of(key + 1, size), prefix),
+			    digest);
+		}
+		mem_free(key);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -335,6 +363,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(random_children_merge_as_the_sorted_array),
 	    SUITE_CASE(failing_child_fails_the_merge_which_can_be_sought_again),
 	    SUITE_CASE(of_equal_sequences_the_first_child_is_yielded),
+	    SUITE_CASE(digests_are_the_bytes_behind_the_prefix),
 	};
 
 	return suite_run("merge", cases, SUITE_COUNT(cases), argc, argv);
