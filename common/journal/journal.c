@@ -20,6 +20,7 @@ struct journal {
 	struct journal_writer writer; /* the current segment */
 	struct journal_helper *helper; /* owned; NULL: there is none */
 	uint64_t last_sequence;
+	struct journal_position last_position; /* zeroed: nothing appended */
 	struct journal_segment *segments; /* before it, oldest first */
 	size_t segment_count;
 	struct journal_spare **spares; /* owned; the first is used next */
@@ -208,6 +209,8 @@ journal_append(struct journal *journal, uint64_t first_sequence, uint32_t count,
 	if (!journal_writer_fits(&journal->writer, payload.size) &&
 	    change_segment(journal, payload.size, err) != STATUS_OK)
 		return err->code;
+	journal->last_position =
+	    journal_writer_position(&journal->writer, payload.size);
 	journal_writer_append(&journal->writer, first_sequence, count, payload,
 	    journal->writer.durable);
 	journal->last_sequence = first_sequence + count - 1;
@@ -344,6 +347,13 @@ uint64_t
 journal_last_sequence(const struct journal *journal)
 {
 	return journal->last_sequence;
+}
+
+struct journal_position
+journal_last_position(const struct journal *journal)
+{
+	CHECK(journal->last_position.segment > 0);
+	return journal->last_position;
 }
 
 uint64_t

@@ -65,6 +65,13 @@ struct journal_options {
 	bool helped;
 };
 
+/* Where a record stands: how journal_lookup.h finds it again. */
+struct journal_position {
+	uint64_t segment; /* its number, from 1 */
+	uint32_t offset; /* in its file */
+	uint32_t payload_bytes;
+};
+
 /* Takes a record that recovery has read; another status ends the opening. */
 typedef enum status journal_on_record(void *context, uint64_t first_sequence,
     uint32_t count, struct slice payload, struct error *err);
@@ -74,6 +81,11 @@ struct journal_recovery {
 	uint64_t record_count; /* given to on_record */
 	uint64_t payload_bytes;
 	uint64_t segment_count; /* files read */
+	/*
+	 * While a record is given to on_record: where it stands in the journal
+	 * as it is when opened; for journal_read(), as it is.
+	 */
+	struct journal_position position;
 	/*
 	 * The journal ended in the middle of a write, as after a crash:
 	 * something stood behind the last record, at `torn_offset` in
@@ -153,6 +165,9 @@ void journal_spare_close(struct journal_spare *spare);
 
 /* Of the last record appended, or the point given to journal_open(). */
 uint64_t journal_last_sequence(const struct journal *journal);
+
+/* Of the last record appended since the journal was opened, which has one. */
+struct journal_position journal_last_position(const struct journal *journal);
 
 /* Of all segments that are not given up. */
 uint64_t journal_size_bytes(const struct journal *journal);

@@ -93,6 +93,8 @@ keep(struct recovery *recovery, const struct journal_found *found,
 	if (journal_record_bytes(&found->record) > journal_writer_room(tail))
 		return lost(recovery->path, found->offset,
 		    "it holds more than its header says", err);
+	recovery->report->position =
+	    journal_writer_position(tail, found->payload.size);
 	journal_writer_append(tail, found->record.first_sequence,
 	    found->record.count, found->payload, tail->end);
 	if (buffer_size(&tail->gather) < (size_t)1 << 20)
@@ -104,20 +106,25 @@ static enum status
 take(struct recovery *recovery, const struct journal_found *found,
     struct error *err)
 {
+	struct journal_recovery *report = recovery->report;
 	uint64_t last = journal_record_last(&found->record);
 
 	recovery->expected = last + 1;
 	if (last <= recovery->after_sequence)
 		return STATUS_OK;
-	recovery->report->record_count++;
-	recovery->report->payload_bytes += found->payload.size;
+	report->record_count++;
+	report->payload_bytes += found->payload.size;
+	report->position = (struct journal_position){recovery->file->number,
+	    (uint32_t)found->offset, found->record.payload_bytes};
+	/* First, so that the position is the one in the fresh file. */
+	if (recovery->is_tail && recovery->recovered != NULL &&
+	    keep(recovery, found, err) != STATUS_OK)
+		return err->code;
 	if (recovery->on_record(recovery->context, found->record.first_sequence,
 		found->record.count, found->payload, err) != STATUS_OK)
 		return error_wrap(err, "%s: record at offset %" PRIu64,
 		    recovery->path, found->offset);
-	return recovery->is_tail && recovery->recovered != NULL
-	    ? keep(recovery, found, err)
-	    : STATUS_OK;
+	return STATUS_OK;
 }
 
 /* Reads on from *offset while records are intact; *offset is where not. */

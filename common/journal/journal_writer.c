@@ -126,6 +126,15 @@ journal_writer_room(const struct journal_writer *writer)
 	return writer->header.size_bytes - writer->end;
 }
 
+struct journal_position
+journal_writer_position(
+    const struct journal_writer *writer, uint64_t payload_bytes)
+{
+	CHECK(payload_bytes <= JOURNAL_PAYLOAD_BYTES_MAX);
+	return (struct journal_position){writer->header.number,
+	    (uint32_t)writer->end, (uint32_t)payload_bytes};
+}
+
 void
 journal_writer_append(struct journal_writer *writer, uint64_t first_sequence,
     uint32_t count, struct slice payload, uint64_t durable_bytes)

@@ -19,6 +19,7 @@
 #include "common/base/buffer.h"
 #include "common/base/slice.h"
 #include "common/base/status.h"
+#include "common/journal/journal.h"
 #include "common/journal/journal_format.h"
 #include "common/os/file.h"
 
@@ -57,6 +58,10 @@ bool journal_writer_fits(
 
 /* The bytes that are left for records. */
 uint64_t journal_writer_room(const struct journal_writer *writer);
+
+/* Where the next record will stand. */
+struct journal_position journal_writer_position(
+    const struct journal_writer *writer, uint64_t payload_bytes);
 
 /*
  * Gathers a record that has room; it says that `durable_bytes` of the segment
