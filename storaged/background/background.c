@@ -7,10 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+
+/*
+ * How much less of a processor a lane gets than who answers clients, where
+ * there are not enough for all: about a third. What lags behind then is
+ * debt, and admission spreads that over the writers.
+ */
+#define LANE_NICE 5
 
 TAILQ_HEAD(job_queue, job);
 
@@ -60,12 +68,20 @@ next_job(struct background *background, enum lane lane)
 	return job;
 }
 
+/* Advice: a thread that may not be nice works on like the others. */
+static void
+let_others_go_first(void)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), LANE_NICE);
+}
+
 static void *
 lane_main(void *argument)
 {
 	struct lane_thread *lane = argument;
 	struct job *job;
 
+	let_others_go_first();
 	while ((job = next_job(lane->background, lane->lane)) != NULL) {
 		job->run(job);
 		finish(lane->background, job);

@@ -4,7 +4,8 @@
  *
  * A job works on immutable input and private output alone; what is shared is
  * the two queues. Without threads (tests that own the order of things) a job
- * runs inside background_poll().
+ * runs inside background_poll(). Lanes yield the processor to whoever answers
+ * clients (readers and the writer), where there are not enough.
  *
  * Ownership  A job is borrowed from background_submit() until its on_done.
  * Threads    submit, poll and close belong to the engine's thread; run() is
