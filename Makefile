@@ -39,6 +39,7 @@ MODULES := common/base common/log common/codec common/os common/command \
     frontend frontend/gate frontend/core frontend/protocol frontend/client \
     frontend/exporter frontend/http \
     frontend/tcp frontend/kvctl replicator/protocol replicator/identity\
+    replicator/transport\
     tests/support tests/support/apply \
     tests/support/memory tests/support/sink tests/support/ipc tests/fuzz
 # Nothing that is served needs libraft yet: what stands on it is built and

@@ -8,8 +8,10 @@ build='gcc make libc6-dev libevent-dev libyaml-dev libnng-dev
     libsystemd-dev'
 # What the README's transcript is typed with.
 run="$build curl redis-tools"
-# e2fsprogs: mkfs.ext4, for power cuts of a real file system.
-test="$run libcunit1-dev python3 python3-xxhash prometheus bsdextrautils e2fsprogs"
+# e2fsprogs: mkfs.ext4, for power cuts of a real file system. openssl makes
+# certificates for nodes that speak TLS.
+test="$run libcunit1-dev python3 python3-xxhash prometheus bsdextrautils e2fsprogs
+    openssl"
 bench="$test redis-server nginx-light wrk"
 # The engines that ours is measured beside.
 peers="$build python3 librocksdb-dev libleveldb-dev liblmdb-dev"
