@@ -38,10 +38,10 @@ MODULES := common/base common/log common/codec common/os common/command \
     storaged/service \
     frontend frontend/gate frontend/core frontend/protocol frontend/client \
     frontend/exporter frontend/http \
-    frontend/tcp frontend/kvctl replicator/protocol replicator/identity\
-    replicator/transport\
-    tests/support tests/support/apply \
-    tests/support/memory tests/support/sink tests/support/ipc tests/fuzz
+    frontend/tcp frontend/kvctl \
+    replicator/protocol replicator/identity replicator/transport \
+    tests/support tests/support/apply tests/support/memory \
+    tests/support/sink tests/support/ipc tests/support/transport tests/fuzz
 # Nothing that is served needs libraft yet: what stands on it is built and
 # tested where a version is installed that loses nothing (`make deps-raft`).
 RAFT := $(shell grep -s 'RAFT_VERSION_MINOR 2[2-9]' /usr/include/raft.h)

@@ -76,6 +76,7 @@ $(call bench_program,bench_command,storaged/apply common/os)
 $(call bench_program,bench_memtable,common/lsm/memtable)
 $(call bench_program,bench_view,common/lsm/view tests/support)
 $(call bench_program,bench_table,common/lsm/table)
+$(call bench_program,bench_transport,replicator/transport)
 
 test-programs: $(TEST_PROGRAMS)
 

@@ -79,6 +79,33 @@ name_set_print(const struct name_set *set, struct buffer *out)
 }
 
 void
+name_set_compare(const struct name_set *listed, const struct name_set *members,
+    struct buffer *out)
+{
+	const char *separator = "";
+	size_t i = 0;
+	size_t j = 0;
+
+	while (i < listed->count || j < members->count) {
+		int order = i == listed->count ? 1
+		    : j == members->count
+		    ? -1
+		    : strcmp(listed->names[i], members->names[j]);
+
+		if (order < 0)
+			buffer_printf(out, "%s%s is listed and no member",
+			    separator, listed->names[i]);
+		else if (order > 0)
+			buffer_printf(out, "%s%s is a member and not listed",
+			    separator, members->names[j]);
+		if (order != 0)
+			separator = "; ";
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+void
 name_set_encode(const struct name_set *set, struct buffer *out)
 {
 	u32_append(out, (uint32_t)set->count);

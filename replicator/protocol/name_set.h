@@ -34,6 +34,13 @@ bool name_set_equal(const struct name_set *a, const struct name_set *b);
 /* Appends "a, b, c". */
 void name_set_print(const struct name_set *set, struct buffer *out);
 
+/*
+ * Appends how what was listed differs from who the members are; nothing if it
+ * does not: "c is listed and no member; d is a member and not listed".
+ */
+void name_set_compare(const struct name_set *listed,
+    const struct name_set *members, struct buffer *out);
+
 /* The count in 32 bits, then each with its size. */
 void name_set_encode(const struct name_set *set, struct buffer *out);
 

@@ -182,7 +182,9 @@ void
 inbound_answer(
     struct inbound *inbound, enum envelope_kind kind, struct slice body)
 {
-	transport_say(inbound->transport, inbound->connection, 0, kind, body);
+	if (transport_fits(inbound->transport, kind, body))
+		transport_say(
+		    inbound->transport, inbound->connection, 0, kind, body);
 }
 
 void

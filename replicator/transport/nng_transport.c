@@ -1,5 +1,6 @@
 #include "replicator/transport/nng_transport.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,22 @@ transport_url(const struct nng_transport *transport,
 		return STATUS_OK;
 	return error_set(
 	    err, STATUS_INVALID, "an address of %zu bytes", strlen(address));
+}
+
+bool
+transport_fits(
+    struct nng_transport *transport, enum envelope_kind kind, struct slice body)
+{
+	uint64_t suppressed;
+
+	if (body.size <= envelope_body_bytes_max(kind))
+		return true;
+	if (log_limiter_pass(&transport->size_limiter,
+		loop_now_ms(transport->loop), &suppressed))
+		log_event(LOG_ERROR, "message_too_large",
+		    "kind=%s bytes=%zu suppressed=%" PRIu64,
+		    envelope_kind_name(kind), body.size, suppressed);
+	return false;
 }
 
 void
@@ -224,7 +241,8 @@ nng_transport_create(struct loop *loop,
 {
 	struct nng_transport *transport = mem_new(sizeof(*transport));
 
-	CHECK(options->incarnation != 0 && options->queue_messages_max > 0);
+	CHECK(options->incarnation != 0);
+	CHECK(options->queue_messages_max > 0 && options->queue_bytes_max > 0);
 	CHECK(options->handlers.on_message != NULL &&
 	    options->handlers.on_batch_end != NULL &&
 	    options->handlers.on_link != NULL);
@@ -236,6 +254,7 @@ nng_transport_create(struct loop *loop,
 	transport->queue_messages_max = options->queue_messages_max;
 	transport->queue_bytes_max = options->queue_bytes_max;
 	transport->limiter.interval_ms = WARN_INTERVAL_MS;
+	transport->size_limiter.interval_ms = WARN_INTERVAL_MS;
 	LIST_INIT(&transport->leaving);
 	LIST_INIT(&transport->inbounds);
 	LIST_INIT(&transport->connections);

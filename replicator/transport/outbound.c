@@ -54,6 +54,7 @@ struct outbound {
 	char url[TRANSPORT_URL_BYTES];
 	uint64_t id;
 	enum outbound_state state;
+	nng_tls_config *config; /* NULL: plain */
 	nng_stream_dialer *dialer; /* while nng is dialing */
 	nng_aio *dial_aio;
 	struct transport_mail dialed;
@@ -89,7 +90,22 @@ outbound_ping(struct outbound *outbound)
 	    ENVELOPE_PING, slice_of(now, sizeof(now)));
 }
 
-/* Whatever there was of it is over: begin anew in a while. */
+static void
+tell_link(struct outbound *outbound, bool is_up)
+{
+	struct nng_transport *transport = outbound->transport;
+	bool was_inside = transport->is_inside;
+
+	transport->is_inside = true;
+	transport->handlers.on_link(
+	    transport->handlers.context, outbound->number, is_up);
+	transport->is_inside = was_inside;
+}
+
+/*
+ * Whatever there was of it is over: begin anew in a while. The owner may have
+ * removed it when this returns.
+ */
 static void
 outbound_lost(struct outbound *outbound, const char *reason)
 {
@@ -109,8 +125,7 @@ outbound_lost(struct outbound *outbound, const char *reason)
 	if (outbound->retry_ms > RETRY_MS_MAX)
 		outbound->retry_ms = RETRY_MS_MAX;
 	if (was_up)
-		transport->handlers.on_link(
-		    transport->handlers.context, outbound->number, false);
+		tell_link(outbound, false);
 }
 
 /* Keeps the counts of a connection that is about to go. */
@@ -167,8 +182,7 @@ on_pong(struct outbound *outbound, struct slice body)
 		log_event(LOG_INFO, "peer_up",
 		    "peer=%s round_trip_us=%" PRIu64 " suppressed=%" PRIu64,
 		    outbound->name, outbound->round_trip_ns / 1000, suppressed);
-	transport->handlers.on_link(
-	    transport->handlers.context, outbound->number, true);
+	tell_link(outbound, true);
 }
 
 /* What a peer answers on the connection that was dialed to it. */
@@ -199,23 +213,14 @@ on_envelope(void *context, struct connection *connection,
 static int
 dialer_open(struct outbound *outbound)
 {
-	struct tls *tls = outbound->transport->tls;
-	nng_tls_config *config = NULL;
-	struct error err;
 	int result;
 
 	result = nng_stream_dialer_alloc(&outbound->dialer, outbound->url);
-	if (result != 0) {
+	if (result != 0)
 		outbound->dialer = NULL;
-		return result;
-	}
-	if (tls == NULL)
-		return 0;
-	if (tls_config(tls, outbound->name, &config, &err) != STATUS_OK)
-		return NNG_ECRYPTO;
-	result = nng_stream_dialer_set_ptr(
-	    outbound->dialer, NNG_OPT_TLS_CONFIG, config);
-	nng_tls_config_free(config);
+	else if (outbound->config != NULL)
+		result = nng_stream_dialer_set_ptr(
+		    outbound->dialer, NNG_OPT_TLS_CONFIG, outbound->config);
 	return result;
 }
 
@@ -229,13 +234,21 @@ dialer_close(struct outbound *outbound)
 	outbound->dialer = NULL;
 }
 
-/* A new dialer each time: it has no past that could hold it up. */
+/*
+ * Dials, or leaves a former address first. A new dialer each time: it has no
+ * past that could hold it up.
+ */
 static void
 on_retry(void *context)
 {
 	struct outbound *outbound = context;
 	int result;
 
+	if (outbound->state != OUTBOUND_WAITING) {
+		outbound_disconnect(outbound);
+		outbound_lost(outbound, "it has another address");
+		return;
+	}
 	/* Of an earlier one whose end nng has not told yet. */
 	if (outbound->is_dialing) {
 		loop_timer_start(outbound->retry, RETRY_MS_MIN);
@@ -259,7 +272,10 @@ outbound_free(struct outbound *outbound)
 {
 	dialer_close(outbound);
 	loop_timer_close(outbound->retry);
-	nng_aio_free(outbound->dial_aio);
+	if (outbound->config != NULL)
+		nng_tls_config_free(outbound->config);
+	if (outbound->dial_aio != NULL)
+		nng_aio_free(outbound->dial_aio);
 	mem_free(outbound);
 }
 
@@ -340,8 +356,11 @@ outbound_create(struct nng_transport *transport, size_t number,
 	*out = NULL;
 	outbound->transport = transport;
 	outbound->number = number;
-	if (outbound_set_url(outbound, address, err) != STATUS_OK) {
-		mem_free(outbound);
+	if (outbound_set_url(outbound, address, err) != STATUS_OK ||
+	    (transport->tls != NULL &&
+		tls_config(transport->tls, name, &outbound->config, err) !=
+		    STATUS_OK)) {
+		outbound_free(outbound);
 		return err->code;
 	}
 	memcpy(outbound->name, name, strlen(name) + 1);
@@ -388,10 +407,8 @@ outbound_set_address(
 	outbound->retry_ms = RETRY_MS_MIN;
 	if (outbound->is_dialing)
 		nng_aio_cancel(outbound->dial_aio);
-	if (outbound->state != OUTBOUND_WAITING) {
-		outbound_disconnect(outbound);
-		outbound_lost(outbound, "it has another address");
-	}
+	/* Not here, since the owner is told. */
+	loop_timer_start(outbound->retry, 0);
 	return STATUS_OK;
 }
 
@@ -411,9 +428,12 @@ void
 outbound_send(
     struct outbound *outbound, enum envelope_kind kind, struct slice body)
 {
-	if (outbound->state == OUTBOUND_UP)
-		transport_say(outbound->transport, outbound->connection,
-		    outbound->id, kind, body);
+	struct nng_transport *transport = outbound->transport;
+
+	if (transport_fits(transport, kind, body) &&
+	    outbound->state == OUTBOUND_UP)
+		transport_say(
+		    transport, outbound->connection, outbound->id, kind, body);
 	else
 		outbound->dropped++;
 }

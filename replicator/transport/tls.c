@@ -77,11 +77,14 @@ tls_config(const struct tls *tls, const char *server_name, nng_tls_config **out,
 	const char *what = "TLS";
 	int result;
 
+	*out = NULL;
 	result = nng_tls_config_alloc(out,
 	    server_name == NULL ? NNG_TLS_MODE_SERVER : NNG_TLS_MODE_CLIENT);
-	if (result != 0)
+	if (result != 0) {
+		*out = NULL;
 		return error_set(err, STATUS_UNAVAILABLE,
 		    "this system's nng has no TLS: %s", nng_strerror(result));
+	}
 	result = nng_tls_config_auth_mode(*out, NNG_TLS_AUTH_MODE_REQUIRED);
 	if (result == 0 && server_name != NULL)
 		result = nng_tls_config_server_name(*out, server_name);
@@ -97,6 +100,7 @@ tls_config(const struct tls *tls, const char *server_name, nng_tls_config **out,
 	if (result == 0)
 		return STATUS_OK;
 	nng_tls_config_free(*out);
+	*out = NULL;
 	return error_set(
 	    err, STATUS_INVALID, "%s: %s", what, nng_strerror(result));
 }

@@ -127,7 +127,10 @@ transport_set_peer_id(struct transport *transport, size_t peer, uint64_t id)
 	transport->ops->set_peer_id(transport, peer, id);
 }
 
-/* Sends at the end of the loop's turn, or drops. */
+/*
+ * Sends at the end of the loop's turn, or drops; a body over its kind's bound,
+ * too, which is an error in the log.
+ */
 static inline void
 transport_send(struct transport *transport, size_t peer,
     enum envelope_kind kind, struct slice body)

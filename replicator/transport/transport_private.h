@@ -33,6 +33,7 @@ struct nng_transport {
 	size_t inbound_count;
 	struct nng_transport_counts counts;
 	struct log_limiter limiter;
+	struct log_limiter size_limiter;
 	/* What is being handed over. */
 	struct inbound *current_inbound;
 	struct outbound *current_outbound;
@@ -40,7 +41,11 @@ struct nng_transport {
 	bool has_handed;
 };
 
-/* Sends over a connection, as this server. */
+/* Whether others would take a body of this size; it is logged if not. */
+bool transport_fits(struct nng_transport *transport, enum envelope_kind kind,
+    struct slice body);
+
+/* Sends over a connection, as this server; a body that fits. */
 void
 transport_say(struct nng_transport *transport, struct connection *connection,
     uint64_t receiver, enum envelope_kind kind, struct slice body);

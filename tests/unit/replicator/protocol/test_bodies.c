@@ -212,6 +212,30 @@ names_are_sorted_once_each_and_proper(void)
 	buffer_deinit(&text);
 }
 
+static void
+differences_are_named(void)
+{
+	struct name_set listed = {0};
+	struct name_set members = {0};
+	struct buffer text = {0};
+
+	name_set_compare(&listed, &members, &text);
+	add_name(&listed, "a");
+	add_name(&members, "a");
+	add_name(&listed, "c");
+	add_name(&members, "c");
+	name_set_compare(&listed, &members, &text);
+	CU_ASSERT_EQUAL(buffer_size(&text), 0);
+	add_name(&listed, "b");
+	add_name(&members, "d");
+	add_name(&members, "e");
+	name_set_compare(&listed, &members, &text);
+	CU_ASSERT_TRUE(slice_equal(buffer_slice(&text),
+	    slice_of_string("b is listed and no member; d is a member and not "
+			    "listed; e is a member and not listed")));
+	buffer_deinit(&text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -222,6 +246,7 @@ main(int argc, char **argv)
 	    SUITE_CASE(refusals_are_as_agreed),
 	    SUITE_CASE(sizes_must_fit),
 	    SUITE_CASE(names_are_sorted_once_each_and_proper),
+	    SUITE_CASE(differences_are_named),
 	};
 
 	return suite_run("bodies", cases, SUITE_COUNT(cases), argc, argv);
