@@ -49,7 +49,7 @@ open_block(struct slice bytes)
 
 	if (control_open(path, 0, &control, &err) == STATUS_OK) {
 		control_load(control, &state);
-		CHECK(state.write_state <= CONTROL_WRITES_DOWN);
+		CHECK(state.write_state <= CONTROL_WRITES_DELETES_ONLY);
 		ours = memcmp(control_store_id(control), store_id, 16) == 0;
 		control_close(control);
 	}
