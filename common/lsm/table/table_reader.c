@@ -338,9 +338,12 @@ get_at_offset(struct table_reader *reader, uint64_t offset, struct entry *out,
 	if (UNLIKELY(offset >= end))
 		return error_set(err, STATUS_CORRUPT, "locator out of bounds");
 	table_reader_fetch(reader, bytes);
-	if (UNLIKELY((reader->seen_pages[page / 64] >> (page % 64) & 1) == 0) &&
-	    table_reader_check_place(reader, offset, err) != STATUS_OK)
-		return err->code;
+	if (UNLIKELY((reader->seen_pages[page / 64] >> (page % 64) & 1) == 0)) {
+		if (table_reader_check_place(reader, offset, err) != STATUS_OK)
+			return err->code;
+	} else if (UNLIKELY(reader->cold_left > 0)) {
+		table_reader_bring_entry(reader, offset);
+	}
 	end -= offset;
 	if (!block_entry_read(bytes,
 		end < TABLE_BLOCK_RAW_BYTES_MAX ? (uint32_t)end

@@ -209,6 +209,13 @@ table_reader_block_afresh(struct table_reader *reader, uint64_t number,
 	return STATUS_OK;
 }
 
+/* Whether an uncompressed block has been found intact. */
+static bool
+is_seen(const struct table_reader *reader, uint64_t number)
+{
+	return (reader->seen_blocks[number / 64] >> (number % 64) & 1) != 0;
+}
+
 /* The last block that begins at or before `offset` of the file. */
 static enum status
 block_at(struct table_reader *reader, uint64_t offset, uint64_t *number,
@@ -245,19 +252,31 @@ table_reader_check_place(
 	struct slice raw;
 	uint64_t number = 0;
 	bool all = true;
+	bool is_cold;
 
 	if (block_at(reader, offset, &number, err) != STATUS_OK ||
-	    table_reader_block(reader, number, &none, &raw, err) != STATUS_OK)
+	    find_block(reader, number, &block, err) != STATUS_OK)
 		return err->code;
+	if (!is_seen(reader, number))
+		table_reader_bring(reader,
+		    (uint64_t)(block.bytes - reader->map),
+		    (uint64_t)block.stored_size + TABLE_BLOCK_TRAILER_BYTES);
+	else if (reader->cold_left > 0)
+		table_reader_bring_entry(reader, offset);
+	if (table_reader_block(reader, number, &none, &raw, err) != STATUS_OK)
+		return err->code;
+	is_cold = reader->cold_left > 0;
 	for (uint64_t i = number; all && raw.data > page_start && i > 0; i--)
-		all = table_reader_block(
-			  reader, i - 1, &none, &raw, &ignored) == STATUS_OK;
+		all = (!is_cold || is_seen(reader, i - 1)) &&
+		    table_reader_block(reader, i - 1, &none, &raw, &ignored) ==
+			STATUS_OK;
 	for (uint64_t i = number + 1; all && i < reader->block_count; i++) {
 		all = find_block(reader, i, &block, &ignored) == STATUS_OK;
 		if (!all || block.bytes >= page_start + TABLE_READER_PAGE_BYTES)
 			break;
-		all = table_reader_block(reader, i, &none, &raw, &ignored) ==
-		    STATUS_OK;
+		all = (!is_cold || is_seen(reader, i)) &&
+		    table_reader_block(reader, i, &none, &raw, &ignored) ==
+			STATUS_OK;
 	}
 	if (all)
 		reader->seen_pages[page / 64] |= UINT64_C(1) << (page % 64);

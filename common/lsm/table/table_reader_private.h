@@ -43,6 +43,11 @@ struct table_reader {
 	uint64_t *seen_pages;
 	uint32_t fetch_bytes; /* as many as an average entry has */
 	uint64_t fault_count; /* of the thread, when an iterator last asked */
+	/*
+	 * How many more times what is to be read is asked for beforehand, as
+	 * some of it was not in memory lately; 0 where all comes from there.
+	 */
+	unsigned cold_left;
 	struct block_codec *codec;
 	struct block_cache *cache; /* borrowed; may be NULL */
 	struct table_block_list cached;
@@ -62,6 +67,18 @@ table_reader_fetch(const struct table_reader *reader, const uint8_t *bytes)
 		__builtin_prefetch(bytes);
 	__builtin_prefetch(end);
 }
+
+/*
+ * Asks the kernel for `size` bytes at `offset` of the file if they are not all
+ * in memory, so that there is one wait for the disk instead of one a page.
+ * Costs system calls. Missing bytes make the table cold; when nothing has been
+ * missing often enough, it is no longer.
+ */
+void
+table_reader_bring(struct table_reader *reader, uint64_t offset, uint64_t size);
+
+/* The same for the entry at `offset`, supposing that it is an average one. */
+void table_reader_bring_entry(struct table_reader *reader, uint64_t offset);
 
 /*
  * The raw bytes of block `number`, checked, borrowed until the pin is released
@@ -92,7 +109,8 @@ table_reader_block_offset(const struct table_reader *reader, uint64_t number);
 /*
  * Checks the block that `offset` of the file lies in. Where all the blocks
  * that share its page are intact, the page is marked as seen, and the next
- * lookup there need not find out which block it is about.
+ * lookup there need not find out which block it is about. As long as the table
+ * is cold, the others are not brought from the disk to be checked.
  */
 enum status table_reader_check_place(
     struct table_reader *reader, uint64_t offset, struct error *err) MUST_CHECK;

@@ -1,5 +1,7 @@
 /* Random tables of every kind, read in every way beside a sorted array. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/codec/checksum.h"
@@ -179,6 +181,18 @@ check_summary(const struct table_summary *summary, const struct sample *sample,
 	arena_deinit(&arena);
 }
 
+/* The file's pages come from the disk again, where it lies on one. */
+static void
+forget_pages(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(fdatasync(fd), 0);
+	CU_ASSERT_EQUAL(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	close(fd);
+}
+
 static void
 check_one(
     const struct scratch *scratch, struct rng *rng, struct block_cache *cache)
@@ -199,6 +213,8 @@ check_one(
 		      &summary, &err),
 	    &err);
 	check_summary(&summary, &sample, rng);
+	if (rng_below(rng, 2) == 0)
+		forget_pages(path);
 	ASSERT_OK(table_reader_open(path, SAMPLE_NUMBER, sample_store_id,
 		      summary.size_bytes, cache, &reader, &err),
 	    &err);
