@@ -68,7 +68,6 @@ struct maintenance {
 	} segment;
 };
 
-/* A damaged memtable does not get better, but recovery makes it anew. */
 static enum status
 note_failure(struct maintenance *maintenance, struct task *task,
     const char *what, uint64_t now_ms, struct error *err)
@@ -650,6 +649,7 @@ maintenance_create(const struct maintenance_options *options, struct tree *tree)
 	task_init(&maintenance->flush.task, &maintenance->group, run_flush);
 	task_init(
 	    &maintenance->compaction.task, &maintenance->group, run_compaction);
+	/* A memtable is made anew by recovery; a table is left alone. */
 	maintenance->compaction.task.outlives_damage = true;
 	task_init(
 	    &maintenance->memtable.task, &maintenance->group, run_memtable);
